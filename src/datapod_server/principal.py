@@ -1,0 +1,62 @@
+"""Who asks, and what was granted. Every `Request` carries one `Principal`; rooms ask it, doors only make it.
+
+Source: pod-protocol.md, 23.1; rest-api.md, 15.1.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+from msgspec import Struct
+
+from datapod_server.errors import Forbidden
+
+
+class Scope(StrEnum):
+    """What a principal may do on `/v1`."""
+
+    READ = "read"
+    RECORD = "record"
+    MANAGE = "manage"
+    CODE = "code"
+    ADMIN = "admin"
+
+
+class Kind(StrEnum):
+    """The four kinds of askers; what tells them apart is how they proved who they are."""
+
+    OWNER = "owner"  # owner key and database key
+    RUN = "run"  # a sealed token of one plugin run outside the server
+    WORKER = "worker"  # the channel of an in-server plugin or script
+    NOBODY = "nobody"  # no credentials
+
+
+class Principal(Struct, frozen=True):
+    """The asker of one request.
+
+    `run_id` is set for `Kind.RUN`, `code` names the plugin or script of `Kind.WORKER`.
+    """
+
+    kind: Kind
+    scopes: frozenset[Scope] = frozenset()
+    run_id: str | None = None
+    code: str | None = None
+
+    def require(self, scope: Scope) -> None:
+        """Raise `Forbidden` (403, `details.scope`) unless this principal has the scope."""
+        if scope not in self.scopes:
+            raise Forbidden(f"this call needs the scope '{scope}', which these credentials do not have", scope=str(scope))
+
+
+OWNER = Principal(Kind.OWNER, frozenset(Scope))
+NOBODY = Principal(Kind.NOBODY)
+
+
+def worker(code: str) -> Principal:
+    """In-server code acts for the owner who installed it, except for what only the owner's own keys may do."""
+    return Principal(Kind.WORKER, frozenset(Scope) - {Scope.ADMIN}, code=code)
+
+
+def plugin_run(run_id: str) -> Principal:
+    """A plugin run without a declaration of permissions: `read` and `record` on `/v1`. Source: pod-protocol.md, 23.5."""
+    return Principal(Kind.RUN, frozenset({Scope.READ, Scope.RECORD}), run_id=run_id)
