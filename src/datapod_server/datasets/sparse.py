@@ -1,0 +1,182 @@
+"""`sparse.mutable`: cells of any shape, any number of values per cell.
+
+One engine table holds the cells: `_name` (printed row path), `_ord` (number of the recorded row, the same for all its cells), `_column` (id),
+`_ts` (seconds, already coarsened), and the value in the one of `i` (integer), `d` (double), `s` (text) and `x` (tagged) that is not NULL;
+all four are NULL for an explicit null. A second table gives column ids their paths. What lies below `committed_order` is readable.
+
+Source: datasets-and-procedures.md, 3.3.
+"""
+
+from __future__ import annotations
+
+import itertools
+import threading
+from collections.abc import Collection, Iterator, Sequence
+from typing import Any
+
+import msgspec
+import numpy
+import pyarrow
+from msgspec import Struct
+from sqlglot import exp
+
+from datapod_server.datasets import cells
+from datapod_server.datasets.place import DatasetPlace, drop_data
+from datapod_server.datasets.recording import ColumnOfCells, check_column_name, printed_name, rows_of_columns
+from datapod_server.datasets.times import quantise
+from datapod_server.errors import Invalid
+from datapod_server.storage.engine import Relation
+from datapod_server.values.atoms import Atom, order_key
+from datapod_server.values.path import Path
+from datapod_server.values.rows import Row
+
+
+class SparseState(Struct, frozen=True):
+    """What the table of keys remembers: how many recorded rows, and how many of the columns in order of appearance, are committed."""
+
+    committed_order: int = 0
+    committed_columns: int = 0
+
+
+class SparseDataset:
+    """Use from several threads is safe: one recording at a time, any number of readers."""
+
+    def __init__(self, place: DatasetPlace, *, time_quantum_seconds: float, readable_after_write: bool) -> None:
+        self._place, self._engine = place, place.engine
+        self._table, self._names = place.table("cells"), place.table("columns")
+        self._quantum = time_quantum_seconds
+        self._readable_after_write = readable_after_write
+        self._recording = threading.RLock()
+        stored = place.find_state()
+        if stored is None:
+            self._state = SparseState()
+            self._create()
+        else:
+            self._state = msgspec.json.decode(stored, type=SparseState)
+        self._columns = cells.stored_columns(self._engine, self._names)
+        self._next_order = cells.next_order(self._engine, self._table)
+        if readable_after_write:
+            self._state = SparseState(self._next_order, len(self._columns))
+
+    # Recording
+
+    def record_rows(self, rows: Sequence[Row]) -> None:
+        """All rows or, on any error, none; durable on return. Readable after the next commit, or at once where the parameters say so."""
+        with self._recording:
+            names = [printed_name(row.name) for row in rows]
+            columns, values, times = _flat(rows)
+            if not columns:
+                return
+            coarse = quantise(numpy.array(times, numpy.float64), self._quantum)
+            new = [check_column_name(column) for column in dict.fromkeys(columns) if column not in self._columns]
+            ids = self._columns | {column: len(self._columns) + place for place, column in enumerate(new)}
+            batch = self._batch(rows, names, [ids[column] for column in columns], values, coarse)
+            with self._engine.transaction() as transaction:
+                if new:
+                    transaction.append(self._names, cells.column_names({column: ids[column] for column in new}))
+                transaction.append(self._table, batch)
+            self._columns = ids
+            self._next_order += len(rows)
+            if self._readable_after_write:
+                self._state = SparseState(self._next_order, len(ids))
+
+    def record_columns(self, columns: Sequence[ColumnOfCells]) -> None:
+        self.record_rows(rows_of_columns(columns))
+
+    def commit(self) -> None:
+        """Make everything recorded so far readable. Without any record it is fine and leaves an empty dataset."""
+        with self._recording:
+            state = SparseState(self._next_order, len(self._columns))
+            with self._engine.transaction() as transaction:
+                self._place.save_state(transaction, state)
+            self._state = state
+
+    def drop(self) -> None:
+        """Remove the data for good."""
+        with self._recording:
+            drop_data(self._engine, self._place.key)
+
+    # Reading
+
+    def status(self) -> dict[str, Any]:
+        query = exp.select(exp.Count(this=exp.Star())).from_(cells.table(self._table)).where(self._readable())
+        ((count,),) = self._engine.fetch(query)
+        return {"rowCount": self.row_count(), "columnCount": len(self.columns()), "valueCount": count}
+
+    def columns(self) -> Sequence[Path]:
+        """In natural order."""
+        return sorted(self._readable_columns(), key=lambda path: path.key)
+
+    def row_count(self) -> int:
+        distinct = exp.Count(this=exp.Distinct(expressions=[exp.column("_name", quoted=True)]))
+        ((count,),) = self._engine.fetch(exp.select(distinct).from_(cells.table(self._table)).where(self._readable()))
+        return int(count)
+
+    def rows(self, *, columns: Collection[Path] | None = None) -> Iterator[Row]:
+        """Committed rows, the last recorded one first (a row counts from its first cell), each with all its cells in recording order."""
+        wanted = None if columns is None else frozenset(columns)
+        paths = list(self._columns)
+        return cells.rows_of(cells.read(self._engine, self._table, self._state.committed_order), paths, wanted)
+
+    def row_names(self, start: int = 0, limit: int = -1) -> list[Path]:
+        return cells.row_names(self._engine, self._table, self._state.committed_order, start, limit)
+
+    def values(self, column: Path) -> list[Atom]:
+        """Distinct values, ascending. Raises `Invalid` for an unknown column."""
+        return [value for value, _ in self.value_counts(column)]
+
+    def value_counts(self, column: Path, offset: int = 0, limit: int = -1) -> list[tuple[Atom, int]]:
+        """Distinct values, ascending, with the number of rows that hold them; an explicit null is a value."""
+        known = self._readable_columns()
+        if column not in known:
+            raise Invalid(f"unknown column '{column}' in dataset", columnName=str(column), knownColumns=[str(path) for path in known])
+        counts = cells.value_counts(self._engine, self._table, self._state.committed_order, self._columns[column])
+        return sorted(counts, key=lambda entry: order_key(entry[0]))[offset : None if limit < 0 else offset + limit]
+
+    def timestamp_range(self) -> tuple[float, float] | None:
+        """Earliest and latest time over all cells, in seconds; None without cells that have a time."""
+        return cells.timestamp_range(self._engine, self._table, self._state.committed_order)
+
+    def relation(self) -> Relation | None:
+        """None: a cell may have many values, so there is no engine row per dataset row."""
+        return None
+
+    # Inside
+
+    def _batch(self, rows: Sequence[Row], names: list[str], ids: list[int], values: Sequence[Atom], times: Any) -> pyarrow.Table:
+        counts = [len(row.cells) for row in rows]
+        places = numpy.repeat(numpy.arange(len(rows), dtype=numpy.int64), counts)
+        return pyarrow.table(
+            {
+                "_name": pyarrow.array(names, pyarrow.string()).take(pyarrow.array(places)),
+                "_ord": pyarrow.array(places + self._next_order),
+                "_column": pyarrow.array(ids, pyarrow.int64()),
+                "_ts": pyarrow.array(times),
+                **cells.split(values),
+            }
+        )
+
+    def _create(self) -> None:
+        with self._engine.transaction() as transaction:
+            cells.create(transaction, self._table, self._names)
+            self._place.save_state(transaction, self._state)
+
+    def _readable_columns(self) -> list[Path]:
+        return list(itertools.islice(self._columns, self._state.committed_columns))
+
+    def _readable(self) -> exp.Expression:
+        return cells.below(self._state.committed_order)
+
+
+def _flat(rows: Sequence[Row]) -> tuple[list[Path], list[Atom], list[float]]:
+    """Columns, values and times of all cells, row after row."""
+    columns: list[Path] = []
+    values: list[Atom] = []
+    times: list[float] = []
+    for row in rows:
+        if row.cells:
+            row_columns, row_values, row_times = zip(*row.cells, strict=True)
+            columns.extend(row_columns)
+            values.extend(row_values)
+            times.extend(row_times)
+    return columns, values, times
