@@ -18,13 +18,24 @@ from datapod_server.values.path import Path
 from datapod_server.values.rows import Cell, Row
 
 _VALUE = ("i", "d", "s", "x")
-_CELLS = {"_name": "VARCHAR", "_ord": "BIGINT", "_column": "BIGINT", "_ts": "DOUBLE", "i": "BIGINT", "d": "DOUBLE", "s": "VARCHAR", "x": "VARCHAR"}
+_CELLS = {
+    "_name": "VARCHAR",
+    "_ord": "BIGINT",
+    "_column": "BIGINT",
+    "_ts": "DOUBLE",
+    "i": "BIGINT",
+    "d": "DOUBLE",
+    "s": "VARCHAR",
+    "x": "VARCHAR",
+}
 _COLUMNS = {"id": "BIGINT", "path": "VARCHAR"}
 
 
 def create(transaction: Transaction, cells: str, columns: str) -> None:
     for name, kinds in ((cells, _CELLS), (columns, _COLUMNS)):
-        definitions = [exp.ColumnDef(this=_quoted(column), kind=exp.DataType.build(kind, dialect="duckdb")) for column, kind in kinds.items()]
+        definitions = [
+            exp.ColumnDef(this=_quoted(column), kind=exp.DataType.build(kind, dialect="duckdb")) for column, kind in kinds.items()
+        ]
         transaction.execute(exp.Create(this=exp.Schema(this=table(name), expressions=definitions), kind="TABLE"))
 
 
@@ -105,7 +116,7 @@ def value_counts(engine: Engine, cells: str, committed_order: int, column: int) 
 
 
 def timestamp_range(engine: Engine, cells: str, committed_order: int) -> tuple[float, float] | None:
-    """"Not a date" is neither the earliest nor the latest."""
+    """ "Not a date" is neither the earliest nor the latest."""
     time = _column("_ts")
     is_time = exp.not_(exp.IsNan(this=time.copy()))
     query = exp.select(exp.Min(this=time), exp.Max(this=time.copy())).from_(table(cells)).where(below(committed_order), is_time)

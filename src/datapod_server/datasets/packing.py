@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+from collections import Counter
 from collections.abc import Sequence
 
 import pyarrow
@@ -128,5 +129,8 @@ def _fit(base: ColumnKind, atom: Atom) -> int | float | str | None:
 
 def _most_frequent(atoms: Sequence[Atom]) -> ColumnKind:
     """The base that holds the most values; a whole column of intervals, blobs or paths is text with everything tagged."""
-    counts = {kind: sum(_fit(kind, atom) is not None for atom in atoms) for kind in ARROW}
-    return max((ColumnKind.INTEGER, ColumnKind.NUMBER, ColumnKind.TIMESTAMP, ColumnKind.TEXT), key=lambda kind: counts[kind])
+    counts = Counter(map(type, atoms))
+    numbers = counts[int] + counts[float]
+    if numbers and numbers >= max(counts[str], counts[Timestamp]):
+        return ColumnKind.NUMBER if counts[float] else ColumnKind.INTEGER
+    return ColumnKind.TIMESTAMP if counts[Timestamp] > counts[str] else ColumnKind.TEXT

@@ -1,6 +1,7 @@
 """Where the data of a dataset lives: an engine and a key. The table `datasets` in the engine knows every key and the state of its data.
 
-A key is not the dataset's id: a dataset that is built to replace another has a key of its own, and the swap is a change of the entity's record.
+A key is not the dataset's id: a dataset that is built to replace another has a key of its own, and the swap is a change of the
+entity's record.
 """
 
 from __future__ import annotations
@@ -67,7 +68,7 @@ def drop_data(engine: Engine, key: str) -> None:
         found = transaction.fetch(_tables_named(exp.StartsWith(this=exp.column("table_name"), expression=prefix)))
         for name, kind in sorted(found, key=lambda entry: entry[1] != "VIEW"):  # views first: they stand on tables
             table = exp.Table(this=exp.to_identifier(name, quoted=True))
-            transaction.execute(exp.Drop(this=table, kind="VIEW" if kind == "VIEW" else "TABLE"))
+            transaction.execute(exp.Drop(tables=[table], kind="VIEW" if kind == "VIEW" else "TABLE"))
         DatasetPlace(engine, key).forget_state(transaction)
 
 

@@ -1,8 +1,9 @@
 """`sparse.mutable`: cells of any shape, any number of values per cell.
 
-One engine table holds the cells: `_name` (printed row path), `_ord` (number of the recorded row, the same for all its cells), `_column` (id),
-`_ts` (seconds, already coarsened), and the value in the one of `i` (integer), `d` (double), `s` (text) and `x` (tagged) that is not NULL;
-all four are NULL for an explicit null. A second table gives column ids their paths. What lies below `committed_order` is readable.
+One engine table holds the cells: `_name` (printed row path), `_ord` (number of the recorded row, the same for all its cells),
+`_column` (id), `_ts` (seconds, already coarsened), and the value in the one of `i` (integer), `d` (double), `s` (text) and `x` (tagged)
+that is not NULL; all four are NULL for an explicit null. A second table gives column ids their paths. What lies below
+`committed_order` is readable.
 
 Source: datasets-and-procedures.md, 3.3.
 """

@@ -52,8 +52,10 @@ def _rows_of(batch: pyarrow.RecordBatch, columns: list[RelationColumn]) -> Itera
 
 
 def row_names(engine: Engine, relation: Relation, start: int, limit: int) -> list[Path]:
-    query = exp.select(exp.column(relation.name_column, quoted=True)).from_(_table(relation)).order_by(
-        exp.column(relation.order_column, quoted=True)
+    query = (
+        exp.select(exp.column(relation.name_column, quoted=True))
+        .from_(_table(relation))
+        .order_by(exp.column(relation.order_column, quoted=True))
     )
     if start:
         query = query.offset(start)
@@ -80,7 +82,11 @@ def timestamp_range(engine: Engine, relation: Relation) -> tuple[float, float] |
         return None
     time = exp.column(relation.time_column, quoted=True)
     has_cell = exp.or_(*(exp.column(name, quoted=True).is_(exp.null()).not_() for column in relation.columns for name in _physical(column)))
-    query = exp.select(exp.Min(this=time), exp.Max(this=time.copy())).from_(_table(relation)).where(exp.not_(exp.IsNan(this=time.copy())), has_cell)
+    query = (
+        exp.select(exp.Min(this=time), exp.Max(this=time.copy()))
+        .from_(_table(relation))
+        .where(exp.not_(exp.IsNan(this=time.copy())), has_cell)
+    )
     ((earliest, latest),) = engine.fetch(query)
     return None if earliest is None else (earliest, latest)
 

@@ -181,7 +181,9 @@ class TabularDataset:
     def _create(self) -> None:
         kinds = {"_name": "VARCHAR", "_ord": "BIGINT", "_ts": "DOUBLE"}
         with self._engine.transaction() as transaction:
-            definitions = [exp.ColumnDef(this=_quoted(name), kind=exp.DataType.build(kind, dialect="duckdb")) for name, kind in kinds.items()]
+            definitions = [
+                exp.ColumnDef(this=_quoted(name), kind=exp.DataType.build(kind, dialect="duckdb")) for name, kind in kinds.items()
+            ]
             transaction.execute(exp.Create(this=exp.Schema(this=_named(self._table), expressions=definitions), kind="TABLE"))
             self._save(transaction, self._state)
 
@@ -242,21 +244,22 @@ class TabularRecorder:
         for place, column in enumerate(columns):
             packed = batch.columns.get(column.path)
             if packed is not None and packed.base is not None:
-                columns[place] = self._place_column(place, column, packed, arrays)
+                columns[place] = self._place_column(place, column, packed, packed.base, arrays)
         if tuple(columns) != self.state.columns:
             self.state = msgspec.structs.replace(self.state, columns=tuple(columns))
         self._transaction.append(self._dataset.table, pyarrow.table(arrays))
         self.recorded_rows += count
 
-    def _place_column(self, place: int, column: StoredColumn, packed: Packed, arrays: dict[str, pyarrow.Array]) -> StoredColumn:
+    def _place_column(
+        self, place: int, column: StoredColumn, packed: Packed, arriving: ColumnKind, arrays: dict[str, pyarrow.Array]
+    ) -> StoredColumn:
         """Put the arrays of one column where the table has them, after making the table wide enough for its values."""
         table = self._dataset.table
         base, mixed = column.base, column.mixed
         if base is None:
-            base = packed.base
-            assert base is not None  # the caller skips columns of nulls
+            base = arriving
             add_column(self._transaction, table, f"c{place}", DUCKDB[base])
-        elif base is ColumnKind.INTEGER and packed.base is ColumnKind.NUMBER and self._is_exact_as_number(place):
+        elif base is ColumnKind.INTEGER and arriving is ColumnKind.NUMBER and self._is_exact_as_number(place):
             base = ColumnKind.NUMBER
             widen_column(self._transaction, table, f"c{place}", DUCKDB[base])
         packed = refit(packed, base)

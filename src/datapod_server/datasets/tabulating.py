@@ -73,9 +73,7 @@ def _regular(rows: Sequence[Row], fixed: tuple[Path, ...]) -> tuple[list[tuple[A
     return list(zip(*values, strict=True)), times
 
 
-def _irregular(
-    rows: Sequence[Row], names: list[str], fixed: tuple[Path, ...], added: tuple[Path, ...], unknown: UnknownColumns
-) -> Batch:
+def _irregular(rows: Sequence[Row], names: list[str], fixed: tuple[Path, ...], added: tuple[Path, ...], unknown: UnknownColumns) -> Batch:
     columns: dict[Path, list[Atom]] = {column: [None] * len(rows) for column in (*fixed, *added)}
     timed = frozenset(fixed)
     times = []
