@@ -45,7 +45,9 @@ def _python(module: Any, mode: str) -> Wrap:
     return wrap
 
 
-_GZIP = Compression("gzip", lambda s: cast(IO[bytes], gzip.GzipFile(fileobj=s, mode="rb")), lambda s: cast(IO[bytes], gzip.GzipFile(fileobj=s, mode="wb")))
+_GZIP = Compression(
+    "gzip", lambda s: cast(IO[bytes], gzip.GzipFile(fileobj=s, mode="rb")), lambda s: cast(IO[bytes], gzip.GzipFile(fileobj=s, mode="wb"))
+)
 _BZIP2 = Compression("bzip2", _python(bz2.BZ2File, "rb"), _python(bz2.BZ2File, "wb"))
 _LZMA = Compression("lzma", _python(lzma.LZMAFile, "rb"), _python(lzma.LZMAFile, "wb"))
 _LZ4 = Compression("lz4", _lz4("rb"), _lz4("wb"))

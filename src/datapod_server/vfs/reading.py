@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import io
+import lzma
+import zlib
 from collections.abc import Iterator
 from typing import IO, TYPE_CHECKING, cast
 
 import fsspec
+import zstandard
 
 from datapod_server.errors import Failed, Invalid
 from datapod_server.vfs.compression import compression_of
@@ -16,6 +19,8 @@ from datapod_server.vfs.url import Url, local_path, parse_url
 
 if TYPE_CHECKING:
     from datapod_server.vfs.vfs import Vfs
+
+_CHUNK_BYTES = 1 << 18
 
 
 @contextlib.contextmanager
@@ -26,13 +31,26 @@ def open_read(vfs: Vfs, text: str) -> Iterator[IO[bytes]]:
         if compression is None:
             yield raw
             return
+        with compression.read(raw) as expanded:
+            yield cast(IO[bytes], io.BufferedReader(_Expanded(expanded, f"cannot expand {text} as {compression.name}"), _CHUNK_BYTES))
+
+
+class _Expanded(io.RawIOBase):
+    """An expanded stream whose errors say what is damaged; each library has its own."""
+
+    def __init__(self, stream: IO[bytes], failure: str) -> None:
+        self._stream, self._failure = stream, failure
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: memoryview) -> int:  # type: ignore[override]  # typeshed wants a wider buffer than a buffered reader gives
         try:
-            with compression.read(raw) as expanded:
-                yield expanded
-        except (EOFError, OSError, RuntimeError, ValueError) as error:
-            if type(error).__module__.startswith("datapod_server"):
-                raise
-            raise Failed(f"cannot expand {text} as {compression.name}: {error}") from error
+            content = self._stream.read(len(buffer))
+        except (EOFError, OSError, RuntimeError, lzma.LZMAError, zlib.error, zstandard.ZstdError) as error:
+            raise Failed(f"{self._failure}: {error}") from error
+        buffer[: len(content)] = content
+        return len(content)
 
 
 @contextlib.contextmanager
@@ -84,7 +102,9 @@ def open_foreign(url: Url) -> Iterator[IO[bytes]]:
 
 
 # fsspec's own views of this machine and of this process: our `file` and `mem` stand for them, with the rules of the chapter.
-UNSUPPORTED = frozenset({"local", "memory", "blockcache", "cached", "filecache", "simplecache", "dir", "reference", "data", "generic", "async_wrapper"})
+UNSUPPORTED = frozenset(
+    {"local", "memory", "blockcache", "cached", "filecache", "simplecache", "dir", "reference", "data", "generic", "async_wrapper"}
+)
 
 
 def read_lines(vfs: Vfs, text: str, max_lines: int = -1) -> Iterator[str]:
