@@ -1,0 +1,118 @@
+"""Builds the house for one server: vault, desk and door, from the settings."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from datapod.keyfile import Keys, read_keys
+from datapod_server.admission import Admission
+from datapod_server.api import v1
+from datapod_server.errors import DatapodError, Failed
+from datapod_server.pod import Pod, PodParts
+from datapod_server.server.application import Application
+from datapod_server.server.bodies import BodyLimits
+from datapod_server.server.desk import Desk
+from datapod_server.server.origins import WebRules
+from datapod_server.server.settings import ServeSettings
+from datapod_server.server.threads import Threads
+from datapod_server.storage.keys import DatabaseKey
+from datapod_server.storage.tokens import TokenBox
+from datapod_server.vault import Vault, VaultSettings
+
+log = logging.getLogger("datapod.server")
+
+
+class House:
+    """What one server process holds."""
+
+    def __init__(self, settings: ServeSettings, vault: Vault) -> None:
+        self.settings = settings
+        self.vault = vault
+        self._threads = Threads(settings.threads)
+
+    @staticmethod
+    def build(settings: ServeSettings) -> House:
+        parts = PodParts(answer=v1.answer)
+        directory = None if settings.data_dir is None else Path(settings.data_dir) / "pods"
+        vault = Vault(
+            directory,
+            lambda folder, key, owner_key: Pod.open(folder, key, owner_key, parts),
+            admission=_admission(settings),
+            tokens=TokenBox(),
+            settings=VaultSettings(
+                lock_after_seconds=settings.lock_after_seconds,
+                account_mode=settings.account_mode,
+                implicit_accounts=settings.implicit_accounts,
+                unrestricted_plugins=settings.unrestricted_plugins,
+            ),
+        )
+        house = House(settings, vault)
+        if settings.trust_loopback:
+            house.trust_own_pod()
+        return house
+
+    def application(self, stop: Callable[[], None]) -> Application:
+        settings = self.settings
+        callback = urlsplit(settings.plugins_callback_address or "").hostname
+        rules = WebRules.of(
+            host=settings.host,
+            allow_hosts=settings.allow_hosts,
+            allow_origins=settings.allow_origins,
+            scheme=settings.scheme,
+            further_names=() if callback is None else (callback,),
+        )
+        return Application(
+            Desk(stop),
+            self.vault,
+            rules=rules,
+            limits=BodyLimits.of_mb(settings.max_json_mb, settings.max_file_mb, settings.max_body_mb),
+            threads=self._threads,
+            shared_server=settings.shared_server,
+            access_log=settings.access_log,
+        )
+
+    def trust_own_pod(self) -> None:
+        """Unlock the pod of the key file for good, creating it if need be: the one that `--trust-loopback` is about."""
+        keys = _own_keys(self.settings)
+        if keys is None:
+            raise Failed("--trust-loopback needs the key file of the pod that it opens")
+        self.vault.keep_unlocked(keys.owner_key, DatabaseKey.parse(keys.database_key))
+
+    def unlock_own_pod(self) -> None:
+        """Unlock the pod of the key file if it exists, so that its plugins come back without waiting for a request. Never raises."""
+        try:
+            keys = _own_keys(self.settings)
+            if keys is None or not self.vault.exists(keys.owner_key):
+                return
+            visit = self.vault.visit()
+            try:
+                visit.unlock(keys.owner_key, DatabaseKey.parse(keys.database_key), create=False)
+            finally:
+                visit.close()
+        except DatapodError as error:
+            log.warning("the pod of the key file stays locked: %s", error)
+
+    def close(self) -> None:
+        """Lock every pod; runs and workers end first."""
+        self.vault.close()
+        self._threads.close()
+
+
+def _admission(settings: ServeSettings) -> Admission:
+    if settings.owners is not None:
+        return Admission.parse(settings.owners)
+    keys = _own_keys(settings)
+    if keys is None:
+        raise Failed(f"the key file {settings.key_file} is gone; say with --owners who may have a pod here")
+    return Admission(owner_keys=frozenset({keys.owner_key}))
+
+
+def _own_keys(settings: ServeSettings) -> Keys | None:
+    """The keys of the key file, or None if there is none."""
+    try:
+        return None if settings.key_file is None else read_keys(Path(settings.key_file))
+    except ValueError as error:
+        raise Failed(str(error)) from error

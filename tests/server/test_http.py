@@ -1,0 +1,135 @@
+"""HTTP as the protocols need it: rest-api.md, 1.1, 13.6; pod-protocol.md, 1."""
+
+from __future__ import annotations
+
+import socket
+import threading
+
+import pytest
+
+
+def raw(server, text: bytes, *, until_closed: bool = True) -> bytes:
+    """Send bytes as they are and read the answer."""
+    with socket.create_connection(("127.0.0.1", server.port), timeout=10) as connection:
+        connection.sendall(text)
+        pieces = []
+        while piece := connection.recv(65536):
+            pieces.append(piece)
+            if not until_closed:
+                break
+        return b"".join(pieces)
+
+
+def still_answers(server) -> bool:
+    return server.http.get(server.address + "/version").status_code == 200
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        b"GARBAGE\x00\xff\r\n\r\n",
+        b"GET /version HTTP/9.9\r\nHost: localhost\r\n\r\n",
+        b"POST /v1/query HTTP/1.1\r\nHost: localhost\r\nContent-Length: abc\r\n\r\n",
+        b"POST /v1/query HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n",
+        b"GET /" + b"a" * 70_000 + b" HTTP/1.1\r\nHost: localhost\r\n\r\n",
+        b"GET / HTTP/1.1\r\nHost localhost\r\n\r\n",
+    ],
+)
+def test_malformed_http_is_refused_and_hurts_nobody(server, text):
+    answer = raw(server, text)
+    assert answer == b"" or answer.split()[1] in (b"400", b"414", b"431", b"505")
+    assert still_answers(server)
+
+
+def test_a_get_body_is_read(server):
+    answer = server.v1("GET", "/v1/query", {"q": "select 1 as x", "format": "table"})
+    assert answer.json() == [["_rowName", "x"], ["result", 1]]
+
+
+def test_a_chunked_get_body_is_read(server):
+    body = b'{"q": "select 1 as x", "format": "table"}'
+    answer = server.http.request(
+        "GET",
+        server.address + "/v1/query",
+        content=(body[i : i + 7] for i in range(0, len(body), 7)),
+        auth=(server.owner_key, server.database_key),
+    )
+    assert answer.json() == [["_rowName", "x"], ["result", 1]]
+
+
+def test_expect_100_continue_is_answered(server):
+    with socket.create_connection(("127.0.0.1", server.port), timeout=10) as connection:
+        connection.sendall(b"POST /v4/account HTTP/1.1\r\nHost: localhost\r\nContent-Length: 2\r\nExpect: 100-continue\r\n\r\n")
+        assert connection.recv(1000).startswith(b"HTTP/1.1 100")
+        connection.sendall(b"{}")
+        assert connection.recv(1000).startswith(b"HTTP/1.1 400")
+
+
+def test_a_connection_serves_many_requests(server):
+    request = b"GET /ping HTTP/1.1\r\nHost: localhost\r\n\r\n"
+    with socket.create_connection(("127.0.0.1", server.port), timeout=10) as connection:
+        for _ in range(20):
+            connection.sendall(request)
+            assert connection.recv(10_000).startswith(b"HTTP/1.1 200")
+
+
+def test_head_has_the_headers_of_get_and_no_body(server):
+    got = server.v1("GET", "/v1/datasets")
+    head = server.v1("HEAD", "/v1/datasets")
+    assert (head.status_code, head.content) == (200, b"")
+    assert head.headers["content-length"] == str(len(got.content))
+    assert head.headers["content-type"] == "application/json"
+
+
+@pytest.mark.parametrize("chunked", [False, True])
+def test_a_json_body_above_the_limit_is_413(start_server, chunked):
+    server = start_server("--max-json-mb", "1")
+    server.create_pod()
+    body = b" " * (3 * 1024 * 1024)
+    content = iter([body[: 1024 * 1024], body[1024 * 1024 :]]) if chunked else body
+    answer = server.http.post(f"{server.address}/v4/{server.owner_key}/search", content=content)
+    assert (answer.status_code, answer.text) == (413, "Failure: Request body too large")
+    assert still_answers(server)
+
+
+def test_a_client_that_waits_for_100_hears_of_the_limit_before_it_sends(start_server):
+    server = start_server("--max-json-mb", "1")
+    head = f"POST /v4/{server.owner_key}/search HTTP/1.1\r\nHost: localhost\r\nContent-Length: 9000000\r\nExpect: 100-continue\r\n\r\n"
+    assert raw(server, head.encode(), until_closed=False).startswith(b"HTTP/1.1 413")
+
+
+def test_a_file_above_the_limit_is_413_and_not_stored(start_server):
+    server = start_server("--max-file-mb", "1")
+    server.create_pod()
+    answer = server.http.post(
+        f"{server.address}/v4/{server.owner_key}/upload_file/{server.database_key}/{'0' * 64}", content=b"x" * 3_000_000
+    )
+    assert (answer.status_code, answer.text) == (413, "Failure: Request body too large")
+
+
+def test_clients_that_go_away_hurt_nobody(server):
+    for _ in range(10):
+        with socket.create_connection(("127.0.0.1", server.port), timeout=10) as connection:
+            connection.sendall(b"POST /v4/account HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1000\r\n\r\nabc")
+    assert still_answers(server)
+
+
+def test_many_clients_at_once_all_get_their_own_answer(server):
+    failures = []
+
+    def ask(number: int) -> None:
+        for _ in range(10):
+            answer = server.v1("GET", "/v1/query", params={"q": f"select {number} as x", "format": "atom"})
+            if answer.text != str(number):
+                failures.append((number, answer.text))
+
+    threads = [threading.Thread(target=ask, args=(number,)) for number in range(16)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert failures == []
+
+
+def test_answers_forbid_type_guessing(server):
+    assert server.http.get(server.address + "/version").headers["x-content-type-options"] == "nosniff"
