@@ -1,0 +1,150 @@
+"""The contract of a backend of plugin runs, over every backend there is."""
+
+from __future__ import annotations
+
+import signal
+import threading
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from datapod_server.runners.backend import Backend, Exit, Launch, MissingProgram, Running, StartFailed
+from datapod_server.runners.fake import FakeBackend, FakeRun
+from datapod_server.runners.output import OutputTail
+from datapod_server.runners.process import PythonBackend, ScriptBackend
+
+WITHIN_SECONDS = 10.0
+PROPERTIES = {"pluginModule": "boats.imports", "pluginName": "LogbookPlugin"}
+
+# A behaviour, as a program and as what the fake does.
+SCRIPTS = {
+    "succeeds": "echo first\necho second >&2\n",
+    "fails": "exit 3\n",
+    "waits": "echo up\nwhile :; do sleep 0.05; done\n",
+    "stubborn": "trap '' TERM\necho up\nwhile :; do sleep 0.05; done\n",
+    "leaves a child": "sleep 600 &\necho $!\n",
+}
+
+
+def _fake(behaviour: str) -> FakeBackend:
+    def behave(run: FakeRun) -> None:
+        match behaviour:
+            case "succeeds":
+                run.print("first\n")
+                run.print("second\n")
+                run.end(0)
+            case "fails":
+                run.end(3)
+            case _:
+                run.print("up\n")
+
+    return FakeBackend(behave, obeys=behaviour != "stubborn", missing=behaviour == "missing", fails="no" if behaviour == "broken" else None)
+
+
+def _file(directory: Path, behaviour: str) -> str:
+    path = directory / behaviour.replace(" ", "-")
+    if behaviour == "missing":
+        return str(path)
+    if behaviour == "broken":
+        path.write_text("#!/no/such/interpreter\n")
+    else:
+        path.write_text("#!/bin/sh\n" + SCRIPTS[behaviour])
+    path.chmod(0o755)
+    return str(path)
+
+
+Make = Callable[[str], Backend]
+
+
+@pytest.fixture(params=["script", "python", "fake"])
+def make(request: pytest.FixtureRequest, tmp_path: Path) -> Make:
+    kinds: dict[str, Make] = {
+        "script": lambda behaviour: ScriptBackend(_file(tmp_path, behaviour)),
+        "python": lambda behaviour: PythonBackend(_file(tmp_path, behaviour)),
+        "fake": _fake,
+    }
+    return kinds[request.param]
+
+
+class Started:
+    """A started run, its output, and a signal for each piece of it."""
+
+    def __init__(self, backend: Backend) -> None:
+        self.tail = OutputTail()
+        self._printed = threading.Event()
+        backend.check("boats", PROPERTIES)
+        self.running: Running = backend.start(Launch("boats", "run", "owner", {"POD_PLUGINRUN_ID": "run"}), self._take)
+
+    def _take(self, chunk: bytes) -> None:
+        self.tail.append(chunk)
+        self._printed.set()
+
+    def await_output(self) -> None:
+        assert self._printed.wait(WITHIN_SECONDS)
+
+    def finish(self) -> Exit | None:
+        self.running.kill()
+        end = self.running.wait(WITHIN_SECONDS)
+        self.running.cleanup()
+        return end
+
+
+def test_a_run_that_succeeds_ends_with_code_0_and_its_output_is_complete(make):
+    started = Started(make("succeeds"))
+    assert started.running.wait(WITHIN_SECONDS) == Exit(code=0)
+    started.running.cleanup()
+    assert started.tail.content() == b"first\nsecond\n"
+
+
+def test_a_run_that_fails_ends_with_its_own_code(make):
+    started = Started(make("fails"))
+    end = started.running.wait(WITHIN_SECONDS)
+    assert end == Exit(code=3)
+    assert (end.succeeded, end.reason()) == (False, "The plugin ended with exit code 3")
+    assert started.finish() == Exit(code=3)
+
+
+def test_waiting_for_a_living_run_comes_back_without_an_exit(make):
+    started = Started(make("waits"))
+    assert started.running.wait(0.01) is None
+    assert started.finish() == Exit(signal_number=signal.SIGKILL)
+
+
+def test_a_run_that_is_asked_to_end_ends_by_that_signal(make):
+    started = Started(make("waits"))
+    started.await_output()
+    started.running.terminate()
+    assert started.running.wait(WITHIN_SECONDS) == Exit(signal_number=signal.SIGTERM)
+    started.finish()
+
+
+def test_a_run_that_ignores_being_asked_is_killed(make):
+    started = Started(make("stubborn"))
+    started.await_output()
+    started.running.terminate()
+    assert started.running.wait(0.2) is None
+    end = started.finish()
+    assert end is not None and end.reason() == "The plugin ended by signal SIGKILL"
+
+
+def test_asking_after_the_end_does_nothing_and_the_exit_stays_the_same(make):
+    started = Started(make("fails"))
+    started.running.wait(WITHIN_SECONDS)
+    started.finish()
+    started.running.terminate()
+    started.running.kill()
+    assert started.running.wait(0) == Exit(code=3)
+    assert started.running.memory_mb() == 0
+
+
+def test_a_program_that_is_not_there_is_found_missing_before_anything_starts(make):
+    with pytest.raises(MissingProgram, match="no such file"):
+        make("missing").check("boats", PROPERTIES)
+
+
+def test_a_program_that_cannot_be_started_says_so(make):
+    backend = make("broken")
+    backend.check("boats", PROPERTIES)
+    with pytest.raises(StartFailed, match="Failed to start: "):
+        backend.start(Launch("boats", "run", "owner", {}), OutputTail().append)
