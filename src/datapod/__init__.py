@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from datapod.cli.simulate import simulate_run_plugin_from_frontend as simulate_run_plugin_from_frontend
     from datapod.client import PodClient as PodClient
     from datapod.connection import connect as connect
-    from datapod.connection import open as open
+    from datapod.connection import open as open  # noqa: A004 - read as `datapod.open`
     from datapod.edge import Edge as Edge
     from datapod.edge import EdgeList as EdgeList
     from datapod.endpoints import register_endpoint as register_endpoint
