@@ -29,12 +29,6 @@ def until(condition: Callable[[], object], seconds: float = 10.0) -> None:
         time.sleep(0.01)
 
 
-@pytest.fixture
-def wait_until() -> Callable[[Callable[[], object]], None]:
-    """Return when a condition is true; the test fails if that takes longer than ten seconds."""
-    return until
-
-
 class MemoryDatabase:
     """SQLite in memory behind one lock, in the shape that run records need."""
 
