@@ -570,7 +570,7 @@ class Parser:
                 return self._interval(start)
             if word == "CAST" and called:
                 return self._cast(start)
-            if word == "CASE" and not called or (word == "CASE" and called and self._is_case()):
+            if word == "CASE" and (not called or self._is_case()):
                 return self._case(start)
         path = self._try_path()
         if path is None:
@@ -624,7 +624,6 @@ class Parser:
         return tree.Case(self._span(start), subject, tuple(branches), otherwise)
 
     def _call(self, start: int, name: Path) -> tree.Expression:
-        token = self.token
         if len(name) > 2:
             raise self.error(
                 f"Ambiguous function name.  There should be one or two elements; '{name}' has {len(name)}", self._tokens[self._position - 1]
@@ -640,10 +639,7 @@ class Parser:
             arguments.append(self.expression())
             if not self._take_operator(","):
                 break
-        if not self._take_operator(")"):
-            raise self.error(
-                "expected ')' after the arguments of a function" if self.token.kind != "end" else "expected ')'", self.token or token
-            )
+        self._need_operator(")", "expected ')' after the arguments of a function")
         return tree.Call(self._span(start), name, tuple(arguments), False)
 
     def _row_literal(self) -> tree.RowLiteral:
