@@ -107,9 +107,9 @@ def open(path: str | Path | None = None, *, key: str | None = None, owner: str |
     return embedded.open(path, key=key, owner=owner)
 
 
-def _pairs(params: Params | None) -> list[tuple[str, str]]:
+def _pairs(params: Params | None) -> list[tuple[str, str | int | float | bool | None]]:
     entries = params.items() if isinstance(params, Mapping) else params or ()
-    return [(str(name), value if isinstance(value, str) else msgspec.json.encode(value).decode()) for name, value in entries]
+    return [(str(pair[0]), pair[1] if isinstance(pair[1], str) else msgspec.json.encode(pair[1]).decode()) for pair in entries]
 
 
 def _decoded(response: httpx.Response) -> Any:

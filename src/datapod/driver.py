@@ -48,7 +48,11 @@ def run_plugin_from_run_id(run_id: str, client: PodClient, **config: Any) -> Plu
     plugin: PluginBase = plugin_class(pluginRun=run, client=client, **fit_config(plugin_class, config))
     plugin.set_run_status(RUN_INITIALIZED)
     if hasattr(plugin, "add_to_schema"):
-        plugin.add_to_schema()
+        try:
+            plugin.add_to_schema()
+        except BaseException:
+            plugin.teardown()
+            raise
     carry_out(plugin)
     return plugin
 
@@ -74,7 +78,7 @@ def carry_out(plugin: PluginBase) -> None:
 
 def is_aborted(client: PodClient, run: Any) -> bool:
     """Whether the pod says that the run was aborted; such a status is left alone."""
-    return run is not None and any(json.get("status") == RUN_ABORTED for json in client.api.get_item(run.id))
+    return run is not None and any(found.get("status") == RUN_ABORTED for found in client.api.get_item(str(run.id)))
 
 
 def mark_failed(client: PodClient, run_id: str, error: BaseException) -> None:

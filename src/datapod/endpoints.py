@@ -83,7 +83,8 @@ def endpoints_of(plugin: Any) -> Endpoints:
     for name, function in inspect.getmembers(type(plugin), inspect.isfunction):
         metadata = getattr(function, "__endpoint_metadata__", None)
         if metadata is not None:
-            endpoints.add(*metadata, getattr(plugin, name))
+            path, method = metadata
+            endpoints.add(path, method, getattr(plugin, name))
             endpoints.needs_server = True
     return endpoints
 

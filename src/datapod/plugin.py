@@ -38,7 +38,7 @@ class PluginBase(abc.ABC):
 
     def __init__(self, pluginRun: Any = None, client: Any = None, **keywords: Any) -> None:  # noqa: N803 - names of old code
         if isinstance(pluginRun, PodClient) or isinstance(client, PluginRun):
-            pluginRun, client = client, pluginRun
+            pluginRun, client = client, pluginRun  # noqa: N806 - a name of old code
         if client is None:
             raise ValueError("Plugins need a `client: PodClient` as kwarg to run.")
         if pluginRun is None:

@@ -3,6 +3,7 @@
 main.py         the `datapod` program: sends a command to its module, importing hardly anything
 options.py      how options of all commands are written
 run_plugin.py, simulate.py, keys.py, credentials.py   the founding commands
-credentials_of.py   which keys a command uses, and where from
-runs.py         `datapod plugin status|abort|logs|login|oauth-code`
+access.py       which pod a command talks to, and with which keys
+runs.py          looking after runs
+application.py   the other commands, as a Typer application
 """

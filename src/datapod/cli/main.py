@@ -40,7 +40,7 @@ def main(argv: list[str] | None = None) -> int:
             return int(importlib.import_module(direct).command(arguments[2:]))
         from datapod.cli.application import run
 
-        return run(arguments)
+        return int(run(arguments))
     except KeyboardInterrupt:
         return 130
 

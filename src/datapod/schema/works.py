@@ -62,7 +62,7 @@ class EmailMessage(Message):
     starred: bool | None = None
     bcc: list[Account] = []
     cc: list[Account] = []
-    message: list[EmailMessage] = []  # type: ignore[assignment] - narrower than in Message
+    message: list[EmailMessage] = []  # type: ignore[assignment] # narrower than in Message
     replyTo: list[Account] = []
 
 
@@ -103,7 +103,7 @@ class Website(Item):
 
 class Receipt(Item):
     category: str | None = None
-    store: str | None = None  # type: ignore[assignment] - hides the method of that name
+    store: str | None = None  # type: ignore[assignment] # hides the method of that name
     totalCost: float | None = None
     file: list[File] = []
     photo: list[Photo] = []

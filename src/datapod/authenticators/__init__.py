@@ -1,0 +1,6 @@
+"""Login dialogues. Plugin and front end talk over two items: the run and its account.
+
+dialogue.py     asking and waiting, which all dialogues share
+oauth.py        the user logs in at the service, and the front end brings back a code
+password.py     the user types name and password into the front end
+"""

@@ -1,0 +1,161 @@
+"""The client's side of the `datapod` program, as a Typer application. Imported only for commands that are not sent straight to a module."""
+
+from __future__ import annotations
+
+import importlib
+import json
+from collections.abc import Callable
+from typing import Annotated, Any
+
+import typer
+from typer.core import TyperGroup
+
+from datapod.cli.main import SERVER_COMMANDS
+from datapod.cli.options import configure_logging
+
+_FORWARDED: dict[str, Any] = {"allow_extra_args": True, "ignore_unknown_options": True}
+
+application = typer.Typer(help="Datapod: a data server that you extend in Python.", no_args_is_help=True, add_completion=False)
+plugin_commands = typer.Typer(help="Run, start and look after plugins.", no_args_is_help=True)
+key_commands = typer.Typer(help="The keys of your pod.", no_args_is_help=True)
+schema_commands = typer.Typer(help="What item classes tell a pod.", no_args_is_help=True)
+application.add_typer(plugin_commands, name="plugin")
+application.add_typer(key_commands, name="keys")
+application.add_typer(schema_commands, name="schema")
+
+RunId = Annotated[str, typer.Argument(help="Id of the run.")]
+
+
+def _forward(module: str) -> Callable[[typer.Context], None]:
+    def forward(context: typer.Context) -> None:
+        raise typer.Exit(importlib.import_module(module).command(context.args))
+
+    return forward
+
+
+def _forward_to_server(name: str) -> Callable[[typer.Context], None]:
+    def forward(context: typer.Context) -> None:
+        from datapod.cli.main import main
+
+        raise typer.Exit(main([name, *context.args]))
+
+    return forward
+
+
+for _name, _module, _summary in (
+    ("run", "datapod.cli.run_plugin", "Run a plugin in this process: module:Class, a run id, or a description."),
+    ("start", "datapod.cli.simulate", "Ask the pod to start a plugin."),
+    ("credentials", "datapod.cli.credentials", "Enter user name and password for a waiting run."),
+):
+    plugin_commands.command(_name, help=_summary, context_settings=_FORWARDED, add_help_option=False)(_forward(_module))
+key_commands.command("store", help="Make keys and keep them in a file.", context_settings=_FORWARDED, add_help_option=False)(
+    _forward("datapod.cli.keys")
+)
+for _name, _summary in SERVER_COMMANDS.items():
+    application.command(_name, help=_summary, context_settings=_FORWARDED, add_help_option=False)(_forward_to_server(_name))
+
+
+@application.command()
+def version() -> None:
+    """Print the version. Example: datapod version"""
+    import datapod
+
+    print(datapod.__version__)
+
+
+@key_commands.command("show")
+def show_keys(path: Annotated[str | None, typer.Option(help="Key file; that of all commands if left out.")] = None) -> None:
+    """Print the owner key; the database key stays in its file. Example: datapod keys show"""
+    from datapod.cli.keys import show_keys as show
+
+    show(path)
+
+
+@plugin_commands.command("status")
+def status(run_ids: Annotated[list[str] | None, typer.Argument(help="Runs; all of them if left out.")] = None) -> None:
+    """List runs with their state. Example: datapod plugin status"""
+    from datapod.cli.runs import list_runs, owner_client
+
+    for run in list_runs(owner_client(), run_ids or []):
+        progress = "" if run.progress is None else f"{run.progress:.0%}"
+        print("  ".join(str(part or "") for part in (run.id, run.status, progress, run.pluginName, run.error)).rstrip())
+
+
+@plugin_commands.command("abort")
+def abort(run_id: RunId) -> None:
+    """Stop a run and wait for its end. Example: datapod plugin abort 0123456789abcdef"""
+    from datapod.cli.runs import abort_run, owner_client
+
+    print(abort_run(owner_client(), run_id))
+
+
+@plugin_commands.command("logs")
+def logs(run_id: RunId, follow: Annotated[bool, typer.Option("-f", help="Go on until the run is over.")] = False) -> None:
+    """Print what a run printed. Example: datapod plugin logs -f 0123456789abcdef"""
+    from datapod.cli.runs import follow_log, owner_client
+
+    follow_log(owner_client(), run_id, follow)
+
+
+@plugin_commands.command("oauth-code")
+def oauth_code(
+    run_id: Annotated[str, typer.Option(help="Id of the waiting run.")], code: Annotated[str, typer.Option(help="Code from the service.")]
+) -> None:
+    """Bring the code of an OAuth login back to the run. Example: datapod plugin oauth-code --run-id 0123456789abcdef --code abc"""
+    from datapod.cli.runs import enter_code, owner_client
+
+    enter_code(owner_client(), run_id, code)
+
+
+@schema_commands.command("show")
+def show_schema(place: Annotated[str, typer.Argument(help="MODULE or MODULE:CLASS.")]) -> None:
+    """Print what item classes tell a pod. Example: datapod schema show datapod.examples.example_schema"""
+    for item_class in _item_classes(place):
+        print(json.dumps(item_class.pod_schema()._asdict(), indent=2))
+
+
+@schema_commands.command("check")
+def check_schema(place: Annotated[str, typer.Argument(help="MODULE or MODULE:CLASS.")]) -> None:
+    """Check that a pod would take the declarations. Example: datapod schema check datapod.examples.example_schema"""
+    from datapod.registration import check, schema_of_class
+
+    try:
+        check([schema_of_class(item_class) for item_class in _item_classes(place)])
+    except ValueError as error:
+        raise SystemExit(str(error)) from error
+
+
+def _item_classes(place: str) -> list[Any]:
+    from datapod.item import Item
+
+    module_name, _, class_name = place.partition(":")
+    module = importlib.import_module(module_name)
+    found = [getattr(module, class_name)] if class_name else list(vars(module).values())
+    return [entry for entry in found if isinstance(entry, type) and issubclass(entry, Item) and not entry.is_built_in]
+
+
+def run(arguments: list[str]) -> int:
+    """Carry out one command line; the exit status."""
+    configure_logging()
+    command = typer.main.get_command(application)
+    assert isinstance(command, TyperGroup)  # noqa: S101 - an application with more than one command is a group
+    try:
+        result = command.main(args=arguments, prog_name="datapod", standalone_mode=False)
+    except typer.Exit as ending:
+        return int(ending.exit_code)
+    except typer.Abort:
+        return 130
+    except SystemExit as ending:
+        if isinstance(ending.code, str):
+            typer.echo(ending.code, err=True)
+            return 1
+        return int(ending.code or 0)
+    except Exception as error:
+        if hasattr(error, "show") and hasattr(error, "exit_code"):  # wrong usage, as click says it
+            error.show()
+            return int(error.exit_code)
+        if isinstance(error, (ValueError, OSError)) or type(error).__module__ == "datapod.errors":
+            typer.echo(str(error), err=True)
+            return 1
+        raise
+    return result if isinstance(result, int) else 0

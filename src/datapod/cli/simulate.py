@@ -1,0 +1,151 @@
+"""`simulate_run_plugin_from_frontend`: ask the pod to start a plugin, as the app does. Source: plugin-sdk.md, 11.3."""
+
+from __future__ import annotations
+
+import json
+import logging
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from datapod.cli.access import access_with_keys, print_access
+from datapod.cli.options import NOT_PASSED, CommandOption, WrongUsage, parse, run_command
+
+if TYPE_CHECKING:
+    from datapod.description import Description
+    from datapod.schema import PluginRun
+
+logger = logging.getLogger("datapod.cli")
+
+OPTIONS = (
+    CommandOption("pod_full_address", str, "The pod full address; http://localhost:3030 if left out."),
+    CommandOption("database_key", str, "Database key of the pod; that of the key file if left out."),
+    CommandOption("owner_key", str, "Owner key of the pod; that of the key file if left out."),
+    CommandOption("container", str, "Pod container to run from."),
+    CommandOption("plugin_path", str, "Plugin path: package.module.ClassName."),
+    CommandOption("settings_file", str, "Plugin settings (json)."),
+    CommandOption("config_file", str, "A plugin configuration, or a description of the run."),
+    CommandOption("account_id", str, "Account id to be used inside the plugin."),
+    CommandOption("metadata", str, "A description of the run."),
+    CommandOption("permissions", str, "Rights of the run: file or JSON text, or the word unrestricted."),
+)
+
+
+def simulate_run_plugin_from_frontend(
+    pod_full_address: str | None = NOT_PASSED,
+    database_key: str | None = None,
+    owner_key: str | None = None,
+    container: str | None = None,
+    plugin_path: str | None = None,
+    settings_file: str | None = None,
+    config_file: str | None = None,
+    account_id: str | None = None,
+    metadata: str | None = None,
+    permissions: str | None = None,
+) -> PluginRun:
+    """Create a run that the pod starts; answers with the run.
+
+    Raises:
+        ValueError: Keys are missing, or a file is wrong.
+        PodError: The pod refused the run.
+        WrongUsage: Nothing says which plugin to start.
+    """
+    from datapod.client import PodClient
+    from datapod.errors import PodError
+
+    description = _description(plugin_path, container, settings_file, config_file, metadata)
+    access = _access(pod_full_address, database_key, owner_key)
+    print_access(access)
+    if plugin_path and description.account is None and not metadata:
+        print(f"Inferred '{description.run.containerImage}' as plugin container name", flush=True)
+    client = PodClient(url=access.address, owner_key=access.owner_key, database_key=access.database_key)
+    run = description.run
+    _set_rights(run, permissions, description.permissions)
+    account: Any = description.account
+    if account_id:
+        account = client.get(account_id, expanded=False)
+        print(f"Using existing {account}", flush=True)
+    new_items = [run] if account is None or account_id else [account, run]
+    edges = [run.add_edge("account", account)] if account is not None else []
+    print(flush=True)
+    print(f"calling the `create` api on {access.address} to make your Pod start a plugin with id {run.id}.", flush=True)
+    print("*Check the pod log/console for debug output.*", flush=True)
+    # Account, run and edge in one request: the started plugin never sees a run without its account.
+    if not client.bulk_action(create_items=new_items, create_edges=edges):
+        raise PodError(None, f"The pod did not take the run: {client.last_error}")
+    from datapod.driver import write_run_info
+
+    write_run_info(run.containerImage or "", run.id)
+    logger.info("Created pluginrun with id %s on %s", run.id, access.address)
+    return run
+
+
+def _access(address: Any, database_key: Any, owner_key: Any) -> Any:
+    try:
+        return access_with_keys(address, database_key, owner_key)
+    except ValueError as error:
+        raise ValueError(f"Missing Pod credentials: {error}") from error
+
+
+def _description(
+    plugin_path: str | None, container: str | None, settings: str | None, config: str | None, metadata: str | None
+) -> Description:
+    """The run to create; a description wins over `plugin_path`."""
+    from datapod.description import is_description, read_description, read_json_object
+
+    configuration = read_json_object(settings) if settings else None
+    described = read_json_object(metadata) if metadata else None
+    if config:
+        content = read_json_object(config)
+        if described is None and is_description(content):
+            described = content
+        else:
+            configuration = content
+    if described is not None and plugin_path:
+        logger.warning("--plugin_path is not looked at: a description names the plugin")
+    if described is None and plugin_path:
+        module, _, name = plugin_path.rpartition(".")
+        described = {"containerImage": container or plugin_path.partition(".")[0], "pluginModule": module, "pluginName": name}
+    if described is None:
+        raise WrongUsage("Nothing to start: pass --plugin_path, --metadata or --config_file")
+    description = read_description(described)
+    if container:
+        description.run.containerImage = container
+    if configuration is not None:
+        description.run.config = json.dumps(configuration)
+    if description.run.containerImage is None:
+        description.run.containerImage = (description.run.pluginModule or "").partition(".")[0]
+    return description
+
+
+def _set_rights(run: PluginRun, passed: str | None, described: dict[str, Any] | None) -> None:
+    """`permissions` as passed, else of the description, else of the class, if it can be imported here."""
+    rights: Any = described
+    if passed and passed != "unrestricted":
+        rights = json.loads(passed if passed.lstrip().startswith("{") else Path(passed).read_text(encoding="utf-8"))
+    elif passed is None and described is None:
+        rights = _rights_of_class(run)
+    if rights is not None and passed != "unrestricted":
+        run.pluginPermissions = json.dumps(rights)
+    else:
+        logger.warning("the run is unrestricted: nothing declares its rights")
+
+
+def _rights_of_class(run: PluginRun) -> Any:
+    from datapod.driver import get_plugin_cls
+
+    try:
+        return getattr(get_plugin_cls(run.pluginModule, run.pluginName), "permissions", None)
+    except ImportError:
+        return None  # the plugin lives where the pod starts it, not here
+
+
+def command(argv: Sequence[str]) -> int:
+    """The command line: `simulate_run_plugin_from_frontend`, and `datapod plugin start`."""
+    options = parse("simulate_run_plugin_from_frontend", "Ask the pod to start a plugin.", OPTIONS, argv)
+    return run_command(lambda: simulate_run_plugin_from_frontend(**options))
+
+
+def main() -> int:
+    return command(sys.argv[1:])
