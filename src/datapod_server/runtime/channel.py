@@ -1,0 +1,70 @@
+"""Frames over a stream socket: four bytes of length, then one message. Any number of threads send; one receives."""
+
+from __future__ import annotations
+
+import socket
+import threading
+
+_LENGTH_BYTES = 4
+_LONGEST = 0xFFFFFFFF
+_READ_BYTES = 1 << 18
+
+
+class ChannelClosed(Exception):
+    """The other side is gone."""
+
+
+class FrameTooLong(Exception):
+    """A message of 4 GiB or more cannot cross; the sender splits it or refuses."""
+
+
+class Channel:
+    """One side of the conversation."""
+
+    def __init__(self, connection: socket.socket) -> None:
+        self._socket = connection
+        self._sending = threading.Lock()
+        self._buffer = bytearray()
+
+    def send(self, message: bytes) -> None:
+        """Send one message; blocks while the other side does not read. Raises `ChannelClosed`, `FrameTooLong`."""
+        if len(message) > _LONGEST:
+            raise FrameTooLong
+        head = len(message).to_bytes(_LENGTH_BYTES, "big")
+        try:
+            with self._sending:
+                if len(message) < 65536:
+                    self._socket.sendall(head + message)
+                else:
+                    self._socket.sendall(head)
+                    self._socket.sendall(message)
+        except OSError as error:
+            raise ChannelClosed from error
+
+    def receive(self) -> bytes:
+        """The next message; blocks. Raises `ChannelClosed` at its end, also in the middle of a message."""
+        head = self._take(_LENGTH_BYTES)
+        return self._take(int.from_bytes(head, "big"))
+
+    def close(self) -> None:
+        """End the conversation; a thread that receives wakes up with `ChannelClosed`. May be called twice."""
+        try:
+            self._socket.shutdown(socket.SHUT_RDWR)
+        except OSError:
+            return  # the other side was faster
+        finally:
+            self._socket.close()
+
+    def _take(self, count: int) -> bytes:
+        buffer = self._buffer
+        while len(buffer) < count:
+            try:
+                piece = self._socket.recv(max(_READ_BYTES, min(count - len(buffer), 1 << 24)))
+            except OSError as error:
+                raise ChannelClosed from error
+            if not piece:
+                raise ChannelClosed
+            buffer += piece
+        taken = bytes(buffer[:count])
+        del buffer[:count]
+        return taken

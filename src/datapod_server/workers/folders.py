@@ -1,0 +1,131 @@
+"""Static and documentation folders of plugins, and Markdown. Source: python-runtime.md, 5.6, 5.7; rest-api.md, 12."""
+
+from __future__ import annotations
+
+import html
+import mimetypes
+from pathlib import Path
+from urllib.parse import unquote
+
+from msgspec import Struct
+
+from datapod_server.errors import Invalid
+from datapod_server.messages import Response
+
+_TYPES = {
+    ".html": "text/html",
+    ".htm": "text/html",
+    ".js": "application/javascript",
+    ".css": "text/css",
+    ".svg": "image/svg+xml",
+    ".pdf": "application/pdf",
+    ".md": "text/html",
+}
+_PAGE = """<!DOCTYPE html>
+<html>
+<head><meta charset="utf-8"><title>{title}</title>
+<style>body{{font-family:sans-serif;max-width:50em;margin:2em auto;padding:0 1em;line-height:1.5}}
+pre,code{{background:#f4f4f4}}pre{{padding:.7em;overflow:auto}}
+table{{border-collapse:collapse}}td,th{{border:1px solid #ccc;padding:.3em .6em}}</style>
+</head>
+<body>
+{body}
+</body>
+</html>
+"""
+
+
+class Folder(Struct, frozen=True):
+    """A folder that is served: `route` without slashes (empty for documentation), `place` absolute."""
+
+    route: str
+    place: Path
+
+
+def static_folder(plugin_directory: str, route: str, directory: str) -> Folder:
+    """Raises `Invalid` for empty arguments and a folder that is not there."""
+    route = route.replace("/", "")
+    if not route or not directory:
+        raise Invalid("Route and static directory cannot be empty for serving static folder")
+    place = Path(plugin_directory) / directory
+    if not place.is_dir():
+        raise Invalid(f"Cannot serve static folder for path that does not exist: {place}")
+    return Folder(route, place)
+
+
+def documentation_folder(plugin_directory: str, directory: str) -> Folder:
+    """Raises `Invalid` for an empty argument and a folder that is not there."""
+    if not directory:
+        raise Invalid("Documentation directory cannot be empty")
+    place = Path(plugin_directory) / directory
+    if not place.is_dir():
+        raise Invalid(f"Cannot serve documentation folder for path that does not exist: {place}")
+    return Folder("", place)
+
+
+def serve(folder: Folder, path: str, address: str) -> Response:
+    """The file under `path` (raw, what follows the folder's own address; with its leading slash), or a short text saying why not.
+
+    `address` is the full path of the request, for the redirect of a folder without its final slash.
+    """
+    relative = unquote(path)
+    if ".." in relative.split("/"):
+        return Response.text("not dealing with path with .. in it", 400)
+    root = folder.place.resolve()
+    target = (root / relative.lstrip("/")).resolve()
+    if not target.is_relative_to(root):
+        return _missing(target)
+    if target.is_dir():
+        if not path.endswith("/"):
+            return Response(301, (("Location", address + "/"),))
+        return _index(folder, target)
+    if target.is_file():
+        return _file(target)
+    if target.name.endswith(".md.html") and target.with_suffix("").is_file():
+        return _file(target.with_suffix(""))
+    return _missing(target)
+
+
+def render_markdown(text: str, title: str) -> bytes:
+    """A whole page around CommonMark with tables; raw HTML in it is cleaned, links to other pages of the folder keep working."""
+    import nh3
+    from markdown_it import MarkdownIt
+
+    renderer = MarkdownIt("commonmark", {"html": True}).enable(["table", "strikethrough"])
+    tokens = renderer.parse(text)
+    for token in tokens:
+        for child in token.children or ():
+            target = child.attrGet("href") if child.type == "link_open" else None
+            if not isinstance(target, str):
+                continue
+            if target.startswith("http"):
+                child.attrSet("target", "_blank")
+            elif target.endswith(".md") and "://" not in target:
+                child.attrSet("href", target + ".html")
+    body = renderer.renderer.render(tokens, renderer.options, {})
+    cleaned = nh3.clean(body, attributes={**nh3.ALLOWED_ATTRIBUTES, "a": {"href", "title", "target"}, "code": {"class"}})
+    return _PAGE.format(title=html.escape(title), body=cleaned).encode()
+
+
+def _index(folder: Folder, directory: Path) -> Response:
+    for name in ("index.html", "index.md") if not folder.route else ("index.html",):
+        if (directory / name).is_file():
+            return _file(directory / name)
+    return Response.text("Directory listing not allowed", 403)
+
+
+def _file(path: Path) -> Response:
+    ending = path.suffix.lower()
+    content = path.read_bytes()
+    if ending == ".md":
+        text = content.decode(errors="replace").replace("{{HTTP_BASE_URL}}", "")
+        return Response(200, (("Content-Type", "text/html; charset=utf-8"),), render_markdown(text, path.stem))
+    kind = _TYPES.get(ending) or mimetypes.guess_type(path.name)[0] or "text/plain"
+    if kind.startswith("text/") or kind == "application/javascript":
+        content = content.replace(b"{{HTTP_BASE_URL}}", b"")
+        kind += "; charset=utf-8"
+    return Response(200, (("Content-Type", kind),), content)
+
+
+def _missing(target: Path) -> Response:
+    return Response.text(f"File '{target.as_uri()}' doesn't exist", 404)

@@ -1,0 +1,89 @@
+"""What may be set: `params` of a plugin, the body of a script request, and the limits in both.
+
+Source: python-runtime.md, 2.2, 4.1, 14.2.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from msgspec import Raw, Struct
+
+NULL = Raw(b"null")
+
+
+class Wire(Struct, frozen=True, rename="camel", forbid_unknown_fields=True, kw_only=True):
+    """JSON objects of clients: camelCase, unknown members refused."""
+
+
+class Limits(Wire, frozen=True):
+    """None: no limit."""
+
+    load_seconds: float | None = None
+    route_seconds: float | None = 300.0
+    script_seconds: float | None = None
+    cpu_seconds: float | None = None
+    memory_mb: float | None = None  # None: half of the machine's memory
+    output_kb: int = 16384
+    concurrency: int = 16
+
+
+class Restart(Wire, frozen=True):
+    policy: Literal["never", "on-failure", "always"] = "on-failure"
+    max: int = 5
+    window_seconds: float = 60.0
+    backoff_seconds: float = 0.2
+
+
+class Runtime(Wire, frozen=True):
+    """How code runs."""
+
+    limits: Limits = Limits()
+    restart: Restart = Restart()
+    reload: bool = False
+    install: Literal["copy", "link"] = "copy"
+    missing_return: Literal[404, 500] | None = None
+    sha256: str | None = None
+    isolation: Literal["process"] = "process"
+    writable: tuple[str, ...] = ()
+    network: Literal["outbound", "none"] | None = None
+    check: bool = False
+
+
+class PackageElementSources(Wire, frozen=True):
+    """The code itself."""
+
+    main: str = ""
+    routes: str = ""
+    status: str = ""
+
+    @property
+    def empty(self) -> bool:
+        return not (self.main or self.routes or self.status)
+
+
+class PythonPluginParams(Wire, frozen=True):
+    """`params` of a plugin of type `python`: an address or a source."""
+
+    address: str = ""
+    source: PackageElementSources = PackageElementSources()
+    args: Any = None
+    runtime: Runtime = Runtime()
+
+
+class ScriptBody(Wire, frozen=True):
+    """The body of `POST /v1/types/plugins/python/routes/run`."""
+
+    source: str = ""
+    address: str = ""
+    args: Any = None
+    write_source_to_file: bool = False
+    runtime: Runtime = Runtime()
+
+
+class WorkerSettings(Struct, frozen=True):
+    """What the operator decides: upper bounds and defaults for all code of a server."""
+
+    network: Literal["outbound", "none"] = "outbound"
+    echo_output: bool = False
+    bound_address: str = ""

@@ -1,0 +1,106 @@
+"""What code may ask beside requests: recording (a form made for speed), lines, listings, the optimisation level.
+
+`Services` is what a pod hands in; the rest decodes what crossed the channel.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from itertools import islice
+from typing import Any, Protocol
+
+from msgspec import Struct
+
+from datapod_server.errors import Invalid
+from datapod_server.values.atoms import Atom, number
+from datapod_server.values.path import Path
+from datapod_server.values.rows import Cell, Row
+from datapod_server.values.timestamp import Timestamp, format_seconds
+from datapod_server.vfs import Vfs
+
+ColumnOfCells = tuple[Path, Sequence[tuple[Path, Atom, float]]]
+
+
+class Recordable(Protocol):
+    """A dataset that takes rows."""
+
+    def record_rows(self, rows: Sequence[Row]) -> None: ...
+
+    def record_columns(self, columns: Sequence[ColumnOfCells]) -> None: ...
+
+
+class Services(Struct, frozen=True):
+    """What the workers of one pod may use.
+
+    Attributes:
+        dataset: A dataset by id; raises `EntryNotFound`, `Conflict`.
+        vfs: The pod's files.
+        set_optimization_level: `always`, `never` or `sometimes`; raises `Invalid`.
+    """
+
+    dataset: Callable[[str], Recordable]
+    vfs: Vfs
+    set_optimization_level: Callable[[str], None]
+
+    def serve(self, name: str, arguments: Any) -> Any:
+        """Carry out one service that any code may ask for. Raises `DatapodError`; `Invalid` for a name that is none."""
+        match name:
+            case "record_rows":
+                dataset_id, *cells = arguments
+                self.dataset(dataset_id).record_rows(list(rows_of(*cells)))
+            case "record_columns":
+                dataset_id, *cells = arguments
+                self.dataset(dataset_id).record_columns([(name, cells) for name, cells in rows_of(*cells)])
+            case "read_lines":
+                path, most = arguments
+                return list(self.vfs.read_lines(path, most))
+            case "ls":
+                return self._ls(*arguments)
+            case "optimization_level":
+                self.set_optimization_level(*arguments)
+            case _:
+                raise Invalid(f"there is no service '{name}'")
+        return None
+
+    def _ls(self, path: str) -> dict[str, Any]:
+        listing = self.vfs.ls(path)
+        objects = {}
+        for url, info in listing.objects.items():
+            shown: dict[str, Any] = {"exists": info.exists, "size": info.size}
+            for name, seconds in (("lastModified", info.last_modified), ("lastAccessed", info.last_accessed)):
+                if seconds is not None:
+                    shown[name] = format_seconds(seconds)
+            for name, text in (("etag", info.etag), ("contentType", info.content_type)):
+                if text:
+                    shown[name] = text
+            objects[url] = shown
+        return {"dirs": list(listing.dirs), "objects": objects}
+
+
+def rows_of(
+    names: list[list[str]],
+    counts: list[int],
+    columns: list[list[str]],
+    numbers: list[int],
+    values: list[Any],
+    times: list[float],
+) -> Iterator[Row]:
+    """The rows of a recording as it crossed the channel: parallel lists of all cells, in the order of the rows.
+
+    `numbers` are places in `columns`; `counts` says how many cells belong to each name.
+    """
+    paths = [Path(column) for column in columns]
+    atoms = [value if type(value) is str or type(value) is int else _atom(value) for value in values]
+    cells = map(Cell, map(paths.__getitem__, numbers), atoms, times)
+    for name, count in zip(names, counts, strict=True):
+        yield Row(Path(name), list(islice(cells, count)))
+
+
+def _atom(value: Any) -> Atom:
+    if isinstance(value, float):
+        return number(value)
+    if isinstance(value, dict):
+        return Timestamp(value["ts"])
+    if value is None or isinstance(value, bytes):
+        return value
+    raise Invalid(f"a cell cannot hold a value of type {type(value).__name__}")
