@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 
-from datapod_server.server.threads import Threads
+from datapod_server.threads import Threads
 
 
 def test_jobs_run_side_by_side_up_to_the_limit_and_all_of_them_in_the_end():

@@ -76,6 +76,7 @@ class Home(Struct, frozen=True, array_like=True):
     python: str
     temporary: str
     restarted: bool = False
+    hidden: tuple[str, ...] = ()  # folders and files that the code may not read: the server's data, key files
 
 
 class Begin(Struct, frozen=True, tag="begin", array_like=True):

@@ -150,7 +150,7 @@ class Worker:
         self._globals.update(self._names)
         self._mldb = mldb
         _make_package(mldb)
-        jail.enter(writable=self.home.writable, network=self.home.network)
+        jail.enter(writable=self.home.writable, hidden=self.home.hidden, network=self.home.network)
 
     def _read(self) -> None:
         try:

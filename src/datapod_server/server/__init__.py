@@ -12,5 +12,5 @@ bodies.py        limits, bodies in memory and as streams
 credentials.py   who asks on /v1
 desk.py          which protocol answers a path
 open_pages.py    what needs no credentials
-threads.py log.py certificate.py
+log.py certificate.py
 """

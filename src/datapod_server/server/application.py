@@ -22,7 +22,7 @@ from datapod_server.messages import Pairs, Request, Response
 from datapod_server.server.bodies import BodyLimits, BodyStream, is_upload, read_all, too_large
 from datapod_server.server.credentials import CHALLENGE
 from datapod_server.server.origins import Refusal, WebRules, is_pod_path
-from datapod_server.server.threads import Threads
+from datapod_server.threads import Threads
 from datapod_server.vault import Vault, Visit
 
 log = logging.getLogger("datapod.http")

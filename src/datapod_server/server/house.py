@@ -17,7 +17,7 @@ from datapod_server.server.bodies import BodyLimits
 from datapod_server.server.desk import Desk
 from datapod_server.server.origins import WebRules
 from datapod_server.server.settings import ServeSettings
-from datapod_server.server.threads import Threads
+from datapod_server.threads import Threads
 from datapod_server.storage.keys import DatabaseKey
 from datapod_server.storage.tokens import TokenBox
 from datapod_server.vault import Vault, VaultSettings
