@@ -67,7 +67,7 @@ class PodAPI:
 
     @property
     def uses_plugin_credentials(self) -> bool:
-        return self.auth_json["type"] == "PluginAuth"
+        return bool(self.auth_json["type"] == "PluginAuth")
 
     def close(self) -> None:
         self._http.close()

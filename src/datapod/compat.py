@@ -37,7 +37,8 @@ OLD_MODULES: dict[str, str] = {
     "data.photo": "datapod.schema:Photo",
     "data.dataset": "datapod.schema:Dataset",
     "data.oauth": "datapod.schema:OauthFlow",
-    "pod.client": "datapod.client:PodClient datapod.examples.example_schema:Dog datapod.api:DEFAULT_POD_ADDRESS,POD_VERSION datapod.errors:PodError",
+    "pod.client": "datapod.client:PodClient datapod.examples.example_schema:Dog "
+    "datapod.api:DEFAULT_POD_ADDRESS,POD_VERSION datapod.errors:PodError",
     "pod.api": "datapod.api:PodAPI,DEFAULT_POD_ADDRESS,POD_VERSION datapod.errors:PodError",
     "pod.db": "datapod.store:DB,Priority",
     "pod.utils": "datapod.keyfile:read_pod_key,key_file_path()=DEFAULT_POD_KEY_PATH,home_folder()=PYMEMRI_FOLDER",

@@ -65,12 +65,21 @@ class Declaration:
 def declare(cls: type, parent: Declaration, item_base: type) -> Declaration:
     """Read one class body; afterwards its `properties` and `edges` are lists and hold no defaults in the class."""
     own = cls.__dict__
-    annotations = {name: text for name, text in own.get("__annotations__", {}).items() if not name.startswith("_")}
+    annotations = {name: text for name, text in own.get("__annotations__", {}).items() if _declares(name, text)}
     if annotations:
         return _declare_annotated(cls, parent, annotations, item_base)
     if "properties" in own or "edges" in own or "__init__" in own:
         return _declare_listed(cls, parent)
     return parent
+
+
+def _declares(name: str, annotation: Any) -> bool:
+    """Whether an annotated name of a class body is a property, edge or local attribute of its items."""
+    if name.startswith("_") or name in ("properties", "edges"):
+        return False
+    if isinstance(annotation, str):
+        return not annotation.startswith(("ClassVar", "typing.ClassVar"))
+    return annotation is not typing.ClassVar and typing.get_origin(annotation) is not typing.ClassVar
 
 
 def _declare_listed(cls: Any, parent: Declaration) -> Declaration:
@@ -100,8 +109,6 @@ def _declare_annotated(cls: Any, parent: Declaration, annotations: Mapping[str, 
     namespace = _Names(vars(sys.modules.get(cls.__module__, types)))
     for name, annotation in annotations.items():
         kind_text = _evaluate(annotation, namespace)
-        if typing.get_origin(kind_text) is typing.ClassVar or kind_text is typing.ClassVar:
-            continue
         default = cls.__dict__.get(name, MISSING)
         if name in cls.__dict__ and not isinstance(default, property):
             delattr(cls, name)

@@ -43,7 +43,7 @@ def _forward_to_server(name: str) -> Callable[[typer.Context], None]:
 
 
 for _name, _module, _summary in (
-    ("run", "datapod.cli.run_plugin", "Run a plugin in this process: module:Class, a run id, or a description."),
+    ("run", "datapod.cli.run_plugin", "Run a plugin in this process: that of module:Class, of a run, or of a description."),
     ("start", "datapod.cli.simulate", "Ask the pod to start a plugin."),
     ("credentials", "datapod.cli.credentials", "Enter user name and password for a waiting run."),
 ):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 from datapod.cli.access import (
@@ -123,23 +124,22 @@ def _create_run(client: Any, description: Any) -> bool:
     return bool(client.bulk_action(create_items=items, create_edges=edges))
 
 
+_LEFT_OUT: dict[str, Any] = {option.name: None for option in OPTIONS} | {
+    "pod_full_address": NOT_PASSED,
+    "read_args_from_env": False,
+    "plugin": None,
+}
+
+
 def command(argv: Sequence[str]) -> int:
     """The command line: `run_plugin`, and `datapod plugin run [module:Class]`."""
     options = parse("run_plugin", "Run a plugin in this process.", OPTIONS, argv, positional="plugin")
-    names = [option.name for option in OPTIONS]
-    return run_command(
-        lambda: run_described_plugin(
-            options.get("pod_full_address", NOT_PASSED),
-            *(options.get(name) for name in names[1:4]),
-            bool(options.get("read_args_from_env")),
-            *(options.get(name) for name in names[5:]),
-            options.get("plugin"),
-        )
-    )
+    return run_command(lambda: run_described_plugin(**{**_LEFT_OUT, **options}))
 
 
 def main() -> int:
     """Entry point of the script `run_plugin`; a console script found without the current folder would not see the user's plugin."""
-    if "" not in sys.path and os.getcwd() not in sys.path:
-        sys.path.insert(0, os.getcwd())
+    here = str(Path.cwd())
+    if not {"", here} & set(sys.path):
+        sys.path.insert(0, here)
     return command(sys.argv[1:])

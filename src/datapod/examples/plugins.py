@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 import httpx
 
@@ -12,10 +12,10 @@ from datapod import Item, OAuthAuthenticator, PasswordAuthenticator, PluginBase
 class MyItem(Item):
     """An item type in list style."""
 
-    properties = [*Item.properties, "name", "age"]
-    edges = Item.edges
+    properties: ClassVar[list[str]] = Item.properties + ["name", "age"]  # noqa: RUF005 - the founding form
+    edges: ClassVar[list[str]] = Item.edges
 
-    def __init__(self, name=None, age=None, **kwargs):  # type: ignore[no-untyped-def]
+    def __init__(self, name: Any = None, age: Any = None, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.name = name
         self.age = age
