@@ -1,0 +1,96 @@
+"""The encrypted SQLite file."""
+
+from __future__ import annotations
+
+import hashlib
+import threading
+
+import pytest
+
+from datapod_server.errors import Unauthorized
+from datapod_server.storage.keys import DatabaseKey, Purpose
+from datapod_server.storage.sqlite import Database
+
+
+def key(text="ab" * 32):
+    return DatabaseKey.parse(text).derive(Purpose.ITEMS)
+
+
+def count(database):
+    with database.read() as connection:
+        return connection.execute("SELECT count(*) FROM t").fetchone()[0]
+
+
+@pytest.fixture(params=["file", "memory"])
+def database(request, tmp_path):
+    opened = Database.open(tmp_path / "items.sqlite" if request.param == "file" else None, key())
+    with opened.write() as connection:
+        connection.execute("CREATE TABLE t (a TEXT)")
+    yield opened
+    opened.close()
+    opened.close()
+
+
+def test_a_write_that_raises_leaves_nothing(database):
+    with pytest.raises(ValueError, match="stop"), database.write() as connection:
+        connection.execute("INSERT INTO t VALUES ('x')")
+        raise ValueError("stop")
+    assert count(database) == 0
+
+
+def test_a_write_inside_a_write_is_part_of_it(database):
+    with pytest.raises(ValueError, match="stop"), database.write():
+        with database.write() as connection:
+            connection.execute("INSERT INTO t VALUES ('x')")
+        raise ValueError("stop")
+    assert count(database) == 0
+
+
+def test_many_threads_write_and_read(database):
+    def work():
+        for _ in range(20):
+            with database.write() as connection:
+                connection.execute("INSERT INTO t VALUES ('x')")
+            count(database)
+
+    threads = [threading.Thread(target=work) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert count(database) == 160
+
+
+def test_readers_see_the_last_commit_while_a_write_is_under_way(tmp_path):
+    database = Database.open(tmp_path / "items.sqlite", key())
+    with database.write() as connection:
+        connection.execute("CREATE TABLE t (a TEXT)")
+    with database.write() as connection:
+        connection.execute("INSERT INTO t VALUES ('x')")
+        counted = []
+        reader = threading.Thread(target=lambda: counted.append(count(database)))
+        reader.start()
+        reader.join(5)
+        assert counted == [0]
+    assert count(database) == 1
+    database.close()
+
+
+def test_nothing_readable_reaches_the_disk_and_a_wrong_key_changes_nothing(tmp_path):
+    path = tmp_path / "items.sqlite"
+    database = Database.open(path, key())
+    with database.write() as connection:
+        connection.execute("CREATE TABLE t (a TEXT)")
+        connection.execute("INSERT INTO t VALUES ('planted plaintext')")
+    for file in tmp_path.iterdir():
+        assert b"planted" not in file.read_bytes()
+        assert b"CREATE TABLE" not in file.read_bytes()
+    before = {file.name: hashlib.sha256(file.read_bytes()).hexdigest() for file in tmp_path.iterdir()}
+    with pytest.raises(Unauthorized, match="Failed to open the database file"):  # beside an open journal
+        Database.open(path, key("cd" * 32))
+    assert {file.name: hashlib.sha256(file.read_bytes()).hexdigest() for file in tmp_path.iterdir()} == before
+    database.close()
+    with pytest.raises(Unauthorized):
+        Database.open(path, key("cd" * 32))
+    assert [file.name for file in tmp_path.iterdir()] == ["items.sqlite"]
+    assert count(Database.open(path, key())) == 1
