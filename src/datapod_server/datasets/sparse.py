@@ -13,7 +13,7 @@ from __future__ import annotations
 import itertools
 import threading
 from collections.abc import Collection, Iterator, Sequence
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 import numpy
@@ -22,6 +22,7 @@ from msgspec import Struct
 from sqlglot import exp
 
 from datapod_server.datasets import cells
+from datapod_server.datasets.kind import DatasetKind, Types
 from datapod_server.datasets.place import DatasetPlace, drop_data
 from datapod_server.datasets.recording import ColumnOfCells, check_column_name, printed_name, rows_of_columns
 from datapod_server.datasets.times import quantise
@@ -30,6 +31,14 @@ from datapod_server.storage.engine import Relation
 from datapod_server.values.atoms import Atom, order_key
 from datapod_server.values.path import Path
 from datapod_server.values.rows import Row
+
+
+class SparseParams(Struct, frozen=True, rename="camel", forbid_unknown_fields=True):
+    """Source: datasets-and-procedures.md, 3.3."""
+
+    time_quantum_seconds: float = 1.0
+    consistency_level: Literal["consistentAfterCommit", "consistentAfterWrite"] = "consistentAfterCommit"
+    favor: Literal["favorReads", "favorWrites"] = "favorReads"  # a hint that this store does not need
 
 
 class SparseState(Struct, frozen=True):
@@ -181,3 +190,13 @@ def _flat(rows: Sequence[Row]) -> tuple[list[Path], list[Atom], list[float]]:
             values.extend(row_values)
             times.extend(row_times)
     return columns, values, times
+
+
+def create(params: SparseParams, place: DatasetPlace) -> SparseDataset:
+    """Make the dataset, or find it again."""
+    readable_after_write = params.consistency_level == "consistentAfterWrite"
+    return SparseDataset(place, time_quantum_seconds=params.time_quantum_seconds, readable_after_write=readable_after_write)
+
+
+def register(types: Types) -> None:
+    types.add(DatasetKind("sparse.mutable", SparseParams, create, "Cells of any shape, any number of values per cell"))

@@ -20,6 +20,7 @@ from msgspec import Struct
 from sqlglot import exp
 
 from datapod_server.datasets import table_reading
+from datapod_server.datasets.kind import DatasetKind, Types
 from datapod_server.datasets.packing import DUCKDB, EXACT_DOUBLE, Packed, refit
 from datapod_server.datasets.place import DatasetPlace, drop_data
 from datapod_server.datasets.recording import ColumnOfCells, rows_of_columns
@@ -30,6 +31,13 @@ from datapod_server.storage.engine import ColumnKind, Engine, Relation, Relation
 from datapod_server.values.atoms import Atom
 from datapod_server.values.path import Path
 from datapod_server.values.rows import Row
+
+
+class TabularParams(Struct, frozen=True, rename="camel", forbid_unknown_fields=True):
+    """Source: datasets-and-procedures.md, 3.4."""
+
+    unknown_columns: UnknownColumns = "error"
+    data_file_url: str = ""
 
 
 class StoredColumn(Struct, frozen=True):
@@ -301,3 +309,14 @@ def _quoted(name: str) -> exp.Identifier:
 
 def _named(name: str) -> exp.Table:
     return exp.Table(this=_quoted(name))
+
+
+def create(params: TabularParams, place: DatasetPlace) -> TabularDataset:
+    """Make the dataset, or find it again."""
+    if params.data_file_url:
+        raise Invalid("dataFileUrl of 'tabular': loading a saved table is not supported by this release", field="dataFileUrl")
+    return TabularDataset(place, params.unknown_columns)
+
+
+def register(types: Types) -> None:
+    types.add(DatasetKind("tabular", TabularParams, create, "A table with typed columns that the first row fixes"))

@@ -1,0 +1,26 @@
+"""Procedures that move data into datasets.
+
+kind.py            what a procedure type declares
+workbench.py       what procedures get handed in
+specifications.py  parameters that many share: where rows come from and where they go
+progress.py        progress objects
+import_text.py     `import.text`; reading files is in text/
+transform.py       `transform`
+
+Source: datasets-and-procedures.md, 2, 4 and 6.
+"""
+
+from datapod_server.procedures import import_text, transform
+from datapod_server.procedures.kind import Procedure, ProcedureKind, Types
+from datapod_server.procedures.workbench import Workbench
+
+BUILT_IN = (import_text, transform)
+
+
+def register(types: Types) -> None:
+    """Add all built-in procedure types of this room to a registry."""
+    for module in BUILT_IN:
+        module.register(types)
+
+
+__all__ = ["BUILT_IN", "Procedure", "ProcedureKind", "Workbench", "register"]

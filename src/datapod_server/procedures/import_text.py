@@ -10,6 +10,7 @@ from msgspec import Struct, field
 
 from datapod_server.errors import Invalid
 from datapod_server.messages import Cancellation, Report
+from datapod_server.procedures.kind import ProcedureKind, Types
 from datapod_server.procedures.progress import Counter
 from datapod_server.procedures.specifications import OutputConfig, OutputDatasetSpec, output
 from datapod_server.procedures.text.block import Block
@@ -29,6 +30,7 @@ class ImportTextParams(Struct, frozen=True, rename="camel", forbid_unknown_field
     output_dataset: OutputDatasetSpec = field(default_factory=OutputConfig)
     headers: list[str] = field(default_factory=list)
     quote_char: str = '"'
+    quotechar: str | None = None  # the old spelling
     delimiter: str = ","
     limit: int = -1
     pre_header_offset: int = 0
@@ -46,7 +48,7 @@ class ImportTextParams(Struct, frozen=True, rename="camel", forbid_unknown_field
     ignore_extra_columns: bool = False
     process_excel_formulas: bool = True
     skip_line_regex: str = ""
-    run_on_creation: bool = True
+    run_on_creation: bool | int = True  # 0 and 1 are accepted too
 
 
 class ImportText:
@@ -98,7 +100,7 @@ class ImportText:
 
 def check_fields(given: Iterable[str]) -> None:
     """Refuse unknown members of the configuration in the words that old scripts match. Source: datasets-and-procedures.md, 4.1."""
-    known = {_camel(name) for name in ImportTextParams.__struct_fields__} | {"quotechar"}
+    known = {_camel(name) for name in ImportTextParams.__struct_fields__}
     for name in given:
         if name == "rowNameColumn":
             raise Invalid('rowNameColumn has been removed.  Please use \'named\' instead, for example "named": "id"')
@@ -113,7 +115,7 @@ def _layout(params: ImportTextParams) -> Layout:
         raise Invalid("Custom CSV header must have exactly one element if there is no delimiter")
     return check_layout(
         delimiter=params.delimiter,
-        quote=params.quote_char,
+        quote=params.quote_char if params.quotechar is None else params.quotechar,
         encoding=params.encoding,
         replacement=params.replace_invalid_characters_with,
         skip=params.skip_line_regex,
@@ -144,3 +146,8 @@ def _bad_line(block: Block, url: str) -> Invalid:
 def _camel(name: str) -> str:
     first, *rest = name.split("_")
     return first + "".join(word.capitalize() for word in rest)
+
+
+def register(types: Types) -> None:
+    summary = "Read a text or CSV file into a dataset"
+    types.add(ProcedureKind(NAME, ImportTextParams, ImportText, summary, check_fields))

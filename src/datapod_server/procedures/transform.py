@@ -13,6 +13,7 @@ from msgspec import Struct, field
 from datapod_server.datasets.tabular import TabularDataset
 from datapod_server.errors import Invalid
 from datapod_server.messages import Cancellation, Report
+from datapod_server.procedures.kind import ProcedureKind, Types
 from datapod_server.procedures.progress import Steps
 from datapod_server.procedures.specifications import InputQuery, OutputConfig, OutputDatasetSpec, output
 from datapod_server.procedures.workbench import QueryRows, Recordable, Workbench
@@ -28,7 +29,7 @@ class TransformParams(Struct, frozen=True, rename="camel", forbid_unknown_fields
     input_data: InputQuery | None = None
     output_dataset: OutputDatasetSpec = field(default_factory=OutputConfig)
     skip_empty_rows: bool = False
-    run_on_creation: bool = True
+    run_on_creation: bool | int = True  # 0 and 1 are accepted too
 
 
 class Transform:
@@ -75,3 +76,7 @@ def _written(found: QueryRows, skip_empty: bool) -> Iterator[Row]:
             cells = [cell for cell in cells if cell.value is not None or math.isfinite(cell.time)]
         if not skip_empty or any(cell.value is not None for cell in cells):
             yield Row(row.name, cells)
+
+
+def register(types: Types) -> None:
+    types.add(ProcedureKind(NAME, TransformParams, Transform, "Write the rows of a query to a dataset"))
