@@ -57,7 +57,7 @@ def simulate_run_plugin_from_frontend(
     description = _description(plugin_path, container, settings_file, config_file, metadata)
     access = _access(pod_full_address, database_key, owner_key)
     print_access(access)
-    if plugin_path and description.account is None and not metadata:
+    if plugin_path and not container and f"{description.run.pluginModule}.{description.run.pluginName}" == plugin_path:
         print(f"Inferred '{description.run.containerImage}' as plugin container name", flush=True)
     client = PodClient(url=access.address, owner_key=access.owner_key, database_key=access.database_key)
     run = description.run
