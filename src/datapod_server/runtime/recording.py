@@ -38,7 +38,7 @@ class Cells:
         self.numbers: list[int] = []
         self.values: list[Any] = []
         self.times: list[float] = []
-        self._numbers: dict[Any, int] = {}
+        self._numbers: dict[str, int] = {}
 
     def add(self, name: Any, cells: Any, what: str, other: str) -> None:
         """One row (or column) with its cells (or rows); `what` and `other` name them in errors."""
@@ -50,11 +50,8 @@ class Cells:
             if not isinstance(cell, list | tuple) or len(cell) != 3:
                 raise TypeError(f"a cell must be [{other}, value, timestamp], exactly three elements")
             column, value, time = cell
-            try:
-                number = known[column]
-            except (KeyError, TypeError):
-                number = self._number(column, other)
-            numbers.append(number)
+            number = known.get(column) if type(column) is str else None
+            numbers.append(self._number(column, other) if number is None else number)
             kind = type(value)
             self.values.append(value if kind is str or (kind is int and -(2**62) < value < 2**62) else cell_value(value))
             self.times.append(time if type(time) is float else seconds(time))
@@ -64,7 +61,7 @@ class Cells:
         elements = path_elements(column, other)
         self.columns.append(elements)
         number = len(self.columns) - 1
-        if isinstance(column, str) or type(column) is int:
+        if type(column) is str:
             self._numbers[column] = number
         return number
 
