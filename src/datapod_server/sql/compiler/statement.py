@@ -337,6 +337,8 @@ class _Grouped:
                     return self._key_types[place.value]
             if name in aggregates.NAMES:
                 return self._aggregates.compile(node)
+            if name in aggregates.UNCOVERED_NAMES:
+                raise Uncovered(f"the aggregator {name}")
             if name in ("rowName", "rowHash", "rowPath"):
                 raise Uncovered("the name of a group")
         if isinstance(node, tree.Column):
