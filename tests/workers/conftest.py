@@ -16,6 +16,7 @@ from datapod_server.values.json import encode_sorted
 from datapod_server.values.rows import Row
 from datapod_server.vfs import Vfs
 from datapod_server.workers.parameters import ScriptBody, WorkerSettings
+from datapod_server.workers.plugin import Plugin
 from datapod_server.workers.services import Services
 from datapod_server.workers.workers import Workers
 from datapod_server.workers.zygote import Zygote
@@ -47,6 +48,7 @@ class TinyPod:
     def __init__(self, zygote: Zygote, directory: Path) -> None:
         self.datasets: dict[str, RecordedRows] = {}
         self.levels: list[str] = []
+        self.plugins: dict[str, Plugin] = {}
         services = Services(self._dataset, Vfs(directory), self.levels.append)
         self.workers = Workers(zygote, self.perform, services, WorkerSettings(), directory)
 
@@ -84,6 +86,9 @@ class TinyPod:
         path = request.path
         if path == RUN:
             return self.workers.run_script(msgspec.json.decode(request.body, type=ScriptBody), request)
+        if path.startswith("/v1/plugins/"):
+            name, remaining = path.split("/")[3], "/" + path.partition("/routes/")[2]
+            return self.plugins[name].answer(request, remaining)
         if path == "/echo":
             seen = {"verb": request.verb, "query": request.query, "headers": request.headers, "body": request.body.decode()}
             return Response.json(encode_sorted(seen | {"code": request.principal.code}))

@@ -73,7 +73,8 @@ def test_an_uncaught_wrapper_error_ends_the_script(pod: TinyPod) -> None:
 
 def test_verbs_send_what_they_promise(pod: TinyPod) -> None:
     source = (
-        "calls = [mldb.get('/echo', a={'x': [1]}, b=True), mldb.get('/echo', data={'q': 1}), mldb.put('/echo', {'a': 1}), mldb.post('/echo'),\n"
+        "calls = [mldb.get('/echo', a={'x': [1]}, b=True), mldb.get('/echo', data={'q': 1}),\n"
+        "         mldb.put('/echo', {'a': 1}), mldb.post('/echo'),\n"
         "         mldb.delete('/echo'), mldb.put_async('/echo', 1), mldb.post_async('/echo', 2), mldb.delete_async('/echo')]\n"
         "mldb.set_return([[c.json()[k] for k in ('verb', 'query', 'headers', 'body')] for c in calls])"
     )
@@ -90,7 +91,10 @@ def test_verbs_send_what_they_promise(pod: TinyPod) -> None:
 
 
 def test_a_response_has_the_names_of_requests(pod: TinyPod) -> None:
-    source = "r = mldb.get('/made')\nmldb.set_return([r.status_code, r.text, str(r), r.headers['Location'], r.url, r.ok, r.conection, r.raw['statusCode']])"
+    source = (
+        "r = mldb.get('/made')\n"
+        "mldb.set_return([r.status_code, r.text, str(r), r.headers['Location'], r.url, r.ok, r.conection, r.raw['statusCode']])"
+    )
     assert pod.result(source) == [201, "{}", "{}", "/v1/x", "/made", "unimplemented", "unimplemented", 201]
 
 

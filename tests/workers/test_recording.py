@@ -129,7 +129,10 @@ def test_errors_of_the_server_are_runtime_errors_of_the_very_call(pod: TinyPod) 
         "except RuntimeError as error: mldb.set_return([str(error), error.http_code])"
     )
     assert pod.result(source) == ["dataset entry 'd' already exists", 409]
-    gone = "ds = mldb.create_dataset({'id': 'g', 'type': 'x'}); ds.id = 'gone'\ntry: ds.record_row('r', [['c', 1, 0]])\nexcept RuntimeError as e: mldb.set_return(str(e))"
+    gone = (
+        "ds = mldb.create_dataset({'id': 'g', 'type': 'x'}); ds.id = 'gone'\n"
+        "try: ds.record_row('r', [['c', 1, 0]])\nexcept RuntimeError as e: mldb.set_return(str(e))"
+    )
     assert pod.result(gone) == "dataset entry 'gone' doesn't exist"
 
 

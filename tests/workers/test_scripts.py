@@ -223,7 +223,10 @@ def test_long_programs_and_long_results_pass(pod: TinyPod) -> None:
 
 
 def test_streams_are_text_streams(pod: TinyPod) -> None:
-    source = "import sys, logging\nlogging.warning('careful')\nsys.stdout.writelines(['a\\n', 'b\\n'])\nmldb.set_return([sys.stdout.encoding, sys.stdout.isatty()])"
+    source = (
+        "import sys, logging\nlogging.warning('careful')\nsys.stdout.writelines(['a\\n', 'b\\n'])\n"
+        "mldb.set_return([sys.stdout.encoding, sys.stdout.isatty()])"
+    )
     _, body = pod.run(source)
     assert body["result"] == ["utf-8", False]
     assert [entry["c"] for entry in body["logs"]] == ["WARNING:root:careful", "a", "b"]

@@ -81,6 +81,8 @@ def _restrict_files(libc: ctypes.CDLL, version: int, writable: Iterable[str], hi
     writes = _WRITE_FILE | _FOLDER_WRITES | (_REFER if version >= 2 else 0) | (_TRUNCATE if version >= 3 else 0)
     reads = _EXECUTE | _READ_FILE | _READ_FOLDER
     concealed = {os.path.realpath(path) for path in hidden}
+    if concealed:
+        concealed.add("/proc")  # other processes' environments, that is; see _about_the_system
     handled = writes | reads if concealed else writes
     scopes = _SCOPE_SIGNALS | _SCOPE_ABSTRACT_SOCKETS if version >= _SCOPES_ABI else 0
     attribute = struct.pack("QQQ", handled, 0, scopes) if version >= _SCOPES_ABI else struct.pack("Q", handled)
@@ -89,7 +91,7 @@ def _restrict_files(libc: ctypes.CDLL, version: int, writable: Iterable[str], hi
         raise JailError(f"Landlock refused its rules: {os.strerror(ctypes.get_errno())}")
     for path in (*writable, *_DEVICES):
         _allow(libc, ruleset, path, handled)
-    for path in _beside(concealed):
+    for path in (*_beside(concealed), *_about_the_system()):
         _allow(libc, ruleset, path, reads)
     if libc.syscall(_RESTRICT_SELF, ruleset, 0) != 0:
         raise JailError(f"Landlock could not be entered: {os.strerror(ctypes.get_errno())}")
@@ -106,8 +108,16 @@ def _beside(concealed: set[str]) -> Iterator[str]:
             continue
         for name in names:
             path = os.path.join(folder, name)  # noqa: PTH118 - as above
-            if path not in ways and path not in concealed:
+            if path not in ways and path not in concealed and not os.path.islink(path):  # noqa: PTH114 - what it leads to has its own rule
                 yield path
+
+
+def _about_the_system() -> Iterator[str]:
+    """Everything in /proc but other processes."""
+    yield f"/proc/{os.getpid()}"
+    for name in os.listdir("/proc"):  # noqa: PTH208 - as above
+        if not name.isdigit() and name not in ("self", "thread-self"):
+            yield f"/proc/{name}"
 
 
 def _ancestors(path: str) -> Iterator[str]:

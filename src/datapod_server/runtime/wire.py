@@ -76,6 +76,7 @@ class Home(Struct, frozen=True, array_like=True):
     python: str
     temporary: str
     restarted: bool = False
+    output_bytes: int = 16384 * 1024  # of text captured per run
     hidden: tuple[str, ...] = ()  # folders and files that the code may not read: the server's data, key files
 
 

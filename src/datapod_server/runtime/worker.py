@@ -55,8 +55,7 @@ from datapod_server.runtime.wrapper import (
 )
 from datapod_server.threads import Threads
 
-_OUTPUT_LIMIT_BYTES = 16384 * 1024
-_ROUTE_THREADS = 16 + 64  # the server counts the requests from outside; nested ones come on top
+_ROUTE_THREADS = 4096  # the server counts the requests from outside; nested ones come on top, at any depth
 
 
 class TimeLimit(BaseException):
@@ -69,11 +68,11 @@ TimeLimit.__module__ = "datapod"
 class RunState:
     """One run: its request, what it returned, its output, its thread."""
 
-    def __init__(self, order: Run, emit: Callable[[float, str, str], None]) -> None:
+    def __init__(self, order: Run, output_bytes: int, emit: Callable[[float, str, str], None]) -> None:
         self.order = order
         self.returned = Returned()
         self.request = None if order.request is None else RestRequest(order.request, self.returned)
-        self.capture = Capture(emit, _OUTPUT_LIMIT_BYTES, self)
+        self.capture = Capture(emit, output_bytes, self)
         self.thread_id = 0
         self.ended = False
 
@@ -177,7 +176,9 @@ class Worker:
             self._threads.submit(lambda: self._run(order))
 
     def _run(self, order: Run) -> None:
-        state = RunState(order, lambda seconds, stream, text: self._send(Printed(order.call, seconds, stream, text)))
+        state = RunState(
+            order, self.home.output_bytes, lambda seconds, stream, text: self._send(Printed(order.call, seconds, stream, text))
+        )
         state.thread_id = threading.get_ident()
         with self._runs_lock:
             self._runs[order.call] = state

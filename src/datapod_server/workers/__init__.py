@@ -7,7 +7,7 @@ services.py    what code may ask beside requests: recording, lines, listings
 outcome.py     what a run left: answer, output object, or how its process died
 sources.py     addresses to source texts; the plugin directory
 folders.py     static and documentation folders, Markdown
-plugin.py      a loaded plugin: routes, status, restart
+plugin.py      a loaded plugin: routes, status, folders; its process over several lives is in plugin_worker.py
 script.py      one script
 workers.py     `Workers`: all of a pod; what other rooms use
 """

@@ -29,9 +29,9 @@ class Death(Struct, frozen=True):
     """How a worker ended in the middle of a call.
 
     Attributes:
-        kind: `worker-died`, `time-limit`, `memory-limit` or `cancelled`.
+        kind: `worker-died`, `time-limit`, `memory-limit`, `process-limit` or `cancelled`.
         status: Exit status; negative for a signal.
-        limit: Name of the limit, for the middle two.
+        limit: Name of the time limit.
     """
 
     kind: str
@@ -57,6 +57,8 @@ class Death(Struct, frozen=True):
                 return f"{what} ran into its time limit ({self.limit}: {self.seconds:g} s)"
             case "memory-limit":
                 return f"{what} ran into its memory limit"
+            case "process-limit":
+                return f"{what} started too many processes"
             case "cancelled":
                 return f"{what} was cancelled"
             case _ if self.status < 0:

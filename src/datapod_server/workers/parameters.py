@@ -66,7 +66,7 @@ class PythonPluginParams(Wire, frozen=True):
     """`params` of a plugin of type `python`: an address or a source."""
 
     address: str = ""
-    source: PackageElementSources = PackageElementSources()
+    source: PackageElementSources | str = PackageElementSources()  # a string is refused, in words that say why
     args: Any = None
     runtime: Runtime = Runtime()
 
@@ -82,8 +82,9 @@ class ScriptBody(Wire, frozen=True):
 
 
 class WorkerSettings(Struct, frozen=True):
-    """What the operator decides: upper bounds and defaults for all code of a server."""
+    """What the operator decides for all code of a server. `hidden`: files and folders that code may not read, such as key files."""
 
     network: Literal["outbound", "none"] = "outbound"
     echo_output: bool = False
     bound_address: str = ""
+    hidden: tuple[str, ...] = ()

@@ -43,6 +43,8 @@ from datapod_server.workers.zygote import Zygote
 
 _AFTER_INTERRUPT_SECONDS = 2.0
 _WATCH_SECONDS = 0.05
+_IDLE_WATCH_SECONDS = 1.0  # many plugins do nothing most of the time
+_MOST_PROCESSES = 256  # of one worker: a fork bomb is ended, a pool of processes is not
 _PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
 _TICKS = os.sysconf("SC_CLK_TCK")
 _MACHINE_BYTES = os.sysconf("SC_PHYS_PAGES") * _PAGE_BYTES
@@ -78,9 +80,13 @@ class WorkerProcess:
         limits: Limits,
         threads: Threads,
         echo: str | None,
-        died: Callable[[Death], None] | None = None,
+        died: Callable[[Death, bool], None] | None = None,
     ) -> None:
-        """`echo`: the category under which output appears on standard error, or None. `died` is called once, unless `close` came first."""
+        """`echo`: the category under which output appears on standard error, or None.
+
+        `died` is called once, unless `close` came first, before the calls in the process are answered; its second argument says whether
+        there were any. It must not block.
+        """
         self._zygote = zygote
         self._perform = perform
         self._serve = serve
@@ -247,18 +253,22 @@ class WorkerProcess:
             self._gone.set()
             calls = list(self._calls.values())
         self._channel.close()
-        for call in calls:
-            if call.finished is None:
-                call.death = call.death or death
-                call.done.set()
+        open_calls = [call for call in calls if call.finished is None]
         if self._died is not None and not self._closing:
-            self._died(death)
+            self._died(death, bool(open_calls))
+        for call in open_calls:
+            call.death = call.death or death
+            call.done.set()
 
     def _watch(self) -> None:
         """Look at memory and processor time while the process lives; a limit that is passed ends it."""
         memory_bytes = self._limits.memory_mb * 1024 * 1024 if self._limits.memory_mb else _MACHINE_BYTES / 2
-        while not self._gone.wait(_WATCH_SECONDS):
-            if self.memory_bytes() > memory_bytes:
+        while not self._gone.wait(_WATCH_SECONDS if self._calls else _IDLE_WATCH_SECONDS):
+            family = _family(self.pid)
+            if len(family) > _MOST_PROCESSES:
+                self.kill(Death("process-limit"))
+                return
+            if sum(map(_resident_bytes, family)) > memory_bytes:
                 self.kill(Death("memory-limit"))
                 return
             cpu_seconds = self._limits.cpu_seconds

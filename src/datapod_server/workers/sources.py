@@ -9,6 +9,7 @@ import subprocess
 from pathlib import Path
 from urllib.parse import quote
 
+import msgspec
 from msgspec import Struct
 
 from datapod_server.errors import DatapodError, Invalid
@@ -69,6 +70,21 @@ def fetch(address: str, directory: Path, vfs: Vfs, *, link: bool = False, sha256
             raise Invalid(f"Unsupported URL: {address}")
 
 
+def installed_before(address: str, directory: Path, vfs: Vfs) -> Sources:
+    """The code that an earlier server installed from the address. Raises `Invalid` if it is not there any more."""
+    place, _, rest = address.partition("://")
+    if place.lower() in ("git", "gist"):
+        return _installed(address, directory, _version_of_clone(directory, "https://" + rest.partition("#")[0]))
+    path = str(local_path(parse_url(address), vfs.data_directory).absolute()) if place.lower() == "file" else "/" + rest.partition("/")[2]
+    return _installed(address, directory, {"address": path})
+
+
+def moved(sources: Sources, directory: Path) -> Sources:
+    """The same code after its folder was renamed."""
+    file = None if sources.routes_file is None else directory / sources.routes_file.name
+    return msgspec.structs.replace(sources, routes_file=file)
+
+
 def script_source(address: str, vfs: Vfs, workspace: Path) -> tuple[str, str]:
     """Source text and URI of a script's address."""
     found = fetch(address, workspace, vfs)
@@ -81,7 +97,7 @@ def _from_file(address: str, directory: Path, vfs: Vfs, *, link: bool) -> Source
         raise Invalid("Source does not exist")
     version = {"address": str(origin)}
     if origin.is_file():
-        _clear(directory)
+        clear(directory)
         directory.mkdir(parents=True, exist_ok=True)
         _place(origin, directory / "main.py", link=link)
         return _installed(address, directory, version, routes=False)
@@ -89,7 +105,7 @@ def _from_file(address: str, directory: Path, vfs: Vfs, *, link: bool) -> Source
         return _installed(address, directory, version)
     if not (origin / "main.py").is_file():
         raise Invalid(f"the directory of '{address}' has no file main.py")
-    _clear(directory)
+    clear(directory)
     directory.parent.mkdir(parents=True, exist_ok=True)
     if link:
         directory.symlink_to(origin, target_is_directory=True)
@@ -101,7 +117,7 @@ def _from_file(address: str, directory: Path, vfs: Vfs, *, link: bool) -> Source
 def _from_clone(address: str, directory: Path) -> Sources:
     place, _, reference = address.partition("#")
     url = "https://" + place.partition("://")[2]
-    _clear(directory)
+    clear(directory)
     directory.parent.mkdir(parents=True, exist_ok=True)
     cloned = _git("clone", "--quiet", "--", url, str(directory))
     if cloned.returncode != 0:
@@ -111,13 +127,17 @@ def _from_clone(address: str, directory: Path) -> Sources:
         checked_out = _git("-C", str(directory), "checkout", "--quiet", reference, "--")
         if checked_out.returncode != 0:
             raise Invalid(f"Error checking out commit '{reference}' for repository '{url}'")
+    return _installed(address, directory, _version_of_clone(directory, url))
+
+
+def _version_of_clone(directory: Path, url: str) -> dict[str, str]:
     told = {
         "branch": _git("-C", str(directory), "rev-parse", "--abbrev-ref", "HEAD").stdout.strip(),
         "revision": _git("-C", str(directory), "rev-parse", "HEAD").stdout.strip(),
         "address": url,
         "message": _git("-C", str(directory), "log", "-1", "--format=%B").stdout.strip(),
     }
-    return _installed(address, directory, {name: text for name, text in told.items() if text})
+    return {name: text for name, text in told.items() if text}
 
 
 def _from_download(address: str, directory: Path, vfs: Vfs, sha256: str | None) -> Sources:
@@ -128,7 +148,7 @@ def _from_download(address: str, directory: Path, vfs: Vfs, sha256: str | None) 
         raise Invalid(str(error)) from error
     if sha256 is not None and hashlib.sha256(content).hexdigest() != sha256.lower():
         raise Invalid(f"the download of {address} has another SHA-256 than the one that was given")
-    _clear(directory)
+    clear(directory)
     directory.mkdir(parents=True, exist_ok=True)
     (directory / "main.py").write_text("\n".join(_decoded(content, address).splitlines()) + "\n")
     return _installed(address, directory, {"address": "/" + address.partition("://")[2].partition("/")[2]}, routes=False)
@@ -160,7 +180,7 @@ def _decoded(content: bytes, address: str) -> str:
         raise Invalid(f"the code of '{address}' is no UTF-8 text") from error
 
 
-def _clear(directory: Path) -> None:
+def clear(directory: Path) -> None:
     """Remove what was installed before; never what a link points to."""
     if directory.is_symlink():
         directory.unlink()

@@ -9,7 +9,7 @@ import tempfile
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
@@ -18,6 +18,7 @@ from datapod_server.messages import Cancellation, Request, Response
 from datapod_server.principal import worker
 from datapod_server.runtime.wire import Home, RequestFacts
 from datapod_server.threads import Threads
+from datapod_server.workers.folders import Folder
 from datapod_server.workers.outcome import Death
 from datapod_server.workers.parameters import Runtime, ScriptBody, WorkerSettings
 from datapod_server.workers.process import WorkerProcess
@@ -26,7 +27,10 @@ from datapod_server.workers.services import Services
 from datapod_server.workers.sources import script_source
 from datapod_server.workers.zygote import Zygote
 
-_MOST_THREADS = 512
+if TYPE_CHECKING:
+    from datapod_server.workers.plugin import Plugin
+
+_MOST_THREADS = 4096  # code that calls code needs one per call that is under way, at any depth
 
 Serve = Callable[[str, Any], Any]
 
@@ -49,9 +53,11 @@ class Workers:
         self._settings = settings
         self._temporary = None if directory is not None else tempfile.TemporaryDirectory(prefix="datapod-")
         self.directory = directory or Path(self._temporary.name if self._temporary else "")
-        self._threads = Threads(_MOST_THREADS)
+        self._hidden = (str(self.directory), *settings.hidden)
+        self.threads = Threads(_MOST_THREADS)
         self._lock = threading.Lock()
         self._living: set[WorkerProcess] = set()
+        self._loaded: dict[str, Plugin] = {}
         self.vfs = services.vfs
 
     def busy(self) -> bool:
@@ -66,9 +72,36 @@ class Workers:
             living, self._living = self._living, set()
         for process in living:
             process.close()
-        self._threads.close()
+        self.threads.close()
         if self._temporary is not None:
             self._temporary.cleanup()
+
+    def loaded(self, entity_id: str) -> Plugin | None:
+        """The instance of a plugin that answers now."""
+        with self._lock:
+            return self._loaded.get(entity_id)
+
+    def now_loaded(self, plugin: Plugin) -> Plugin:
+        """Note the instance that answers from now on."""
+        with self._lock:
+            self._loaded[plugin.entity_id] = plugin
+        return plugin
+
+    def no_longer_loaded(self, plugin: Plugin) -> None:
+        with self._lock:
+            if self._loaded.get(plugin.entity_id) is plugin:
+                del self._loaded[plugin.entity_id]
+
+    def may_serve(self, folder: Folder, *own: Path) -> Folder:
+        """The folder itself. Raises `Invalid` if serving it would show what code may not read: the server serves with rights of its own."""
+        place = folder.place.resolve()
+        if any(place.is_relative_to(directory.resolve()) for directory in own):
+            return folder
+        for path in self._hidden:
+            hidden = Path(path).resolve()
+            if place.is_relative_to(hidden) or hidden.is_relative_to(place):
+                raise Invalid(f"the folder {folder.place} cannot be served: it holds files that code may not read")
+        return folder
 
     def start(
         self,
@@ -81,7 +114,7 @@ class Workers:
         data_directory: Path | None = None,
         workspace: Path | None = None,
         serve: Serve | None = None,
-        died: Callable[[Death], None] | None = None,
+        died: Callable[[Death, bool], None] | None = None,
         restarted: bool = False,
     ) -> WorkerProcess:
         """A new worker for a plugin or script; see `WorkerProcess`. `serve` is asked first, and may hand on with `self.serve`."""
@@ -98,6 +131,8 @@ class Workers:
             python=sys.executable,
             temporary=str(workspace or ""),
             restarted=restarted,
+            output_bytes=runtime.limits.output_kb * 1024,
+            hidden=self._hidden,
         )
         process = WorkerProcess(
             self._zygote,
@@ -106,7 +141,7 @@ class Workers:
             serve=serve or self._services.serve,
             principal=worker(f"{kind} {name}".strip()),
             limits=runtime.limits,
-            threads=self._threads,
+            threads=self.threads,
             echo=self._category(kind, name) if self._settings.echo_output else None,
             died=died,
         )
