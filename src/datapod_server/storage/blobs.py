@@ -107,7 +107,7 @@ class Blobs:
         path = self._directory / (secrets.token_hex(16) + _UNFINISHED)
         try:
             with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
-                size = _encrypt(chunks, file_key, digest.update, lambda frame: _write(file, frame))
+                size = _encrypt(chunks, file_key, digest.update, file.write)
                 _sync(file)
         except OSError as error:
             path.unlink(missing_ok=True)
@@ -166,7 +166,7 @@ class Blobs:
             self._memory[name] = content
 
 
-def _encrypt(chunks: Iterable[bytes], key: FileKey, hash_piece: Callable[[bytes], None], write: Callable[[bytes], None]) -> int:
+def _encrypt(chunks: Iterable[bytes], key: FileKey, hash_piece: Callable[[bytes], None], write: Callable[[bytes], object]) -> int:
     """Cut content into frames and hand each on encrypted; the size of the content in bytes."""
     cipher, prefix = _cipher(key)
     pending = bytearray()
@@ -231,10 +231,6 @@ def _started(pieces: Iterator[bytes]) -> Iterator[bytes]:
         yield from pieces
 
     return all_pieces()
-
-
-def _write(file: BinaryIO, frame: bytes) -> None:
-    file.write(frame)
 
 
 def _sync(file: BinaryIO) -> None:

@@ -1,0 +1,125 @@
+"""Files by their SHA-256: the content lies in `Blobs`, its key and nonce are properties of the items that name it.
+
+Source: pod-protocol.md, 11. A hash is compared as text: the same one in other letters is another name.
+
+A file and its key come and go together: the key is committed first, then the file gets its name, both under one lock per pod. A server
+that is killed in between leaves a key without a file, which counts as not stored, and the same upload works again.
+"""
+
+from __future__ import annotations
+
+import re
+import threading
+from collections.abc import Callable, Iterable, Iterator
+
+import apsw
+
+from datapod_server.errors import Conflict, Invalid, NotFound
+from datapod_server.storage.blobs import Blobs, FileKey
+from datapod_server.storage.sqlite import Database
+
+_HASH = re.compile(r"[0-9a-fA-F]{64}")
+_NAMED = "SELECT strings.item FROM strings WHERE name = (SELECT number FROM names WHERE name = 'sha256') AND value = ?1"
+_KEY_OF = """
+SELECT key.value, nonce.value FROM strings AS sha256
+JOIN strings AS key ON key.item = sha256.item AND key.name = (SELECT number FROM names WHERE name = 'key')
+JOIN strings AS nonce ON nonce.item = sha256.item AND nonce.name = (SELECT number FROM names WHERE name = 'nonce')
+WHERE sha256.name = (SELECT number FROM names WHERE name = 'sha256') AND sha256.value = ?1 LIMIT 1
+"""
+_FILE_ITEM = """
+SELECT items.row, strings.value FROM items
+LEFT JOIN strings ON strings.item = items.row AND strings.name = (SELECT number FROM names WHERE name = 'sha256')
+WHERE items.id = ?1
+"""
+_SET = "INSERT OR REPLACE INTO strings SELECT ?1, number, ?3 FROM names WHERE name = ?2"
+_ERASE = "DELETE FROM strings WHERE item = ?1 AND name IN (SELECT number FROM names WHERE name IN ('key', 'nonce'))"
+_TOUCH = "UPDATE items SET dateServerModified = ?2 WHERE row = ?1"
+_DELETE = "UPDATE items SET deleted = 1, dateModified = ?2, dateServerModified = ?2 WHERE row = ?1"
+_LIVE_ITEMS_OF = f"SELECT count(*) FROM items WHERE NOT deleted AND row IN ({_NAMED})"  # noqa: S608 - both parts stand above
+
+
+class FileStore:
+    """The files of one pod. Safe to use from several threads.
+
+    Args:
+        clock: The server's time in ms, as items get it; called inside the write transaction.
+    """
+
+    def __init__(self, database: Database, blobs: Blobs, clock: Callable[[], int]) -> None:
+        self._database = database
+        self._blobs = blobs
+        self._clock = clock
+        self._settling = threading.Lock()
+
+    def store(self, sha256: str, chunks: Iterable[bytes]) -> None:
+        """Take in the content of a file that at least one item names.
+
+        Raises:
+            Invalid: `sha256` is no hash, or not that of the content.
+            Conflict: The file is stored already; the content is not looked at.
+            NotFound: No item names this hash, compared as text.
+            Failed: The disk is full or broken. Nothing is left behind in any of these cases.
+        """
+        if not _HASH.fullmatch(sha256):
+            raise Invalid(f"File name {sha256[:80]} is no sha256 hash: it must be 64 hex digits")
+        if self._blobs.exists(sha256):
+            raise _already_stored()
+        draft = self._blobs.receive(chunks)
+        try:
+            if draft.sha256 != sha256.lower():
+                raise Invalid(f"Expected file sha256 hash differs from calculated {draft.sha256}")
+            with self._settling:
+                if self._blobs.exists(sha256):  # somebody else sent the same content meanwhile
+                    raise _already_stored()
+                with self._database.write() as connection:
+                    self._set_key(connection, sha256, draft.key)
+                draft.keep(sha256)
+        finally:
+            draft.discard()
+
+    def read(self, sha256: str) -> Iterator[bytes]:
+        """The content in pieces.
+
+        Raises:
+            NotFound: It is not stored, or no item has its key.
+        """
+        with self._database.read() as connection:
+            found = connection.execute(_KEY_OF, (sha256,)).fetchone()
+        pieces = None if found is None else self._blobs.read(sha256, FileKey(*found))
+        if pieces is None:
+            raise NotFound(f"File {sha256[:80]} not found")
+        return pieces
+
+    def delete(self, item_id: str) -> None:
+        """Mark a file's item deleted, and remove the content unless another live item names it. Source: pod-protocol.md, 11.6.
+
+        Raises:
+            NotFound: There is no such item.
+        """
+        with self._settling:
+            with self._database.write() as connection:
+                found = connection.execute(_FILE_ITEM, (item_id,)).fetchone()
+                if found is None:
+                    raise NotFound(f"Item with id {item_id} not found")
+                row, sha256 = found
+                connection.execute(_DELETE, (row, self._clock()))
+                connection.execute(_ERASE, (row,))
+                is_named = sha256 is not None and connection.execute(_LIVE_ITEMS_OF, (sha256,)).fetchone() != (0,)
+            if sha256 is not None and not is_named:
+                self._blobs.remove(sha256)
+
+    def close(self) -> None:
+        self._blobs.close()
+
+    def _set_key(self, connection: apsw.Connection, sha256: str, key: FileKey) -> None:
+        rows = [row for (row,) in connection.execute(_NAMED, (sha256,))]
+        if not rows:
+            raise NotFound(f"Item with sha256 {sha256} not found in database")
+        for row in rows:
+            connection.execute(_SET, (row, "key", key.key))
+            connection.execute(_SET, (row, "nonce", key.nonce))
+            connection.execute(_TOUCH, (row, self._clock()))
+
+
+def _already_stored() -> Conflict:
+    return Conflict("File already exists")
