@@ -1,0 +1,66 @@
+"""Registries of types: values that are handed around, filled by functions you can read."""
+
+from __future__ import annotations
+
+from typing import Any, Generic, Protocol, TypeVar
+
+import msgspec
+from msgspec import Struct
+
+from datapod_server.errors import Invalid
+
+
+class Kind(Protocol):
+    """What every type of entity declares; each collection's kinds add how an entity is made."""
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def params(self) -> type[Struct]: ...
+
+    @property
+    def summary(self) -> str: ...
+
+
+K = TypeVar("K", bound=Kind)
+
+
+class TypeRegistry(Generic[K]):
+    """The types of one collection, by name."""
+
+    def __init__(self, collection: str) -> None:
+        self.collection = collection
+        self._kinds: dict[str, K] = {}
+
+    def add(self, kind: K, /) -> None:
+        """Raises `ValueError` for a name that is taken."""
+        if kind.name in self._kinds:
+            raise ValueError(f"there is already a type '{kind.name}' of {self.collection}")
+        self._kinds[kind.name] = kind
+
+    def names(self) -> list[str]:
+        return sorted(self._kinds)
+
+    def find(self, name: str) -> K | None:
+        return self._kinds.get(name)
+
+    def get(self, name: str) -> K:
+        """Raises `Invalid` in the words that clients match."""
+        kind = self._kinds.get(name)
+        if kind is None:
+            raise Invalid(f"couldn't find type '{name}' in registry", type=name, known=self.names())
+        return kind
+
+
+def decode_params(params: Any, kind: Kind) -> Any:
+    """Params as their type says; an absent or null value means all defaults. Raises `Invalid` that names the member."""
+    if isinstance(params, str):
+        raise Invalid(f"params of '{kind.name}' must be an object, not a text; was the object JSON-encoded into a string by mistake?")
+    check_fields = getattr(kind, "check_fields", None)
+    if check_fields is not None and isinstance(params, dict):
+        check_fields(params)
+    try:
+        return msgspec.convert({} if params is None else params, kind.params)
+    except msgspec.ValidationError as error:
+        raise Invalid(f"params of '{kind.name}': {error}") from error
