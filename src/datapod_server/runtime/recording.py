@@ -15,6 +15,10 @@ Serve = Callable[[str, Any], Any]
 
 _SMALLEST = -(2**63)
 _GREATEST = 2**64 - 1
+_SEQUENCES = frozenset((list, tuple))
+_VALUES = frozenset((int, float, str, type(None)))
+_NUMBERS = frozenset((int, float))
+_THREE = {3}
 
 
 class ServerError(RuntimeError):
@@ -29,7 +33,7 @@ class ServerError(RuntimeError):
 class Cells:
     """Many cells as parallel lists: columns are sent once and named by number. The form in which a recording crosses the channel."""
 
-    __slots__ = ("_numbers", "columns", "counts", "names", "numbers", "times", "values")
+    __slots__ = ("_numbers", "_plain_columns", "_plain_numbers", "columns", "counts", "names", "numbers", "times", "values")
 
     def __init__(self) -> None:
         self.names: list[list[str]] = []
@@ -39,23 +43,50 @@ class Cells:
         self.values: list[Any] = []
         self.times: list[float] = []
         self._numbers: dict[str, int] = {}
+        self._plain_columns: tuple[Any, ...] = ()  # of the last usual row: rows mostly have the columns of the one before
+        self._plain_numbers: list[int] = []
 
     def add(self, name: Any, cells: Any, what: str, other: str) -> None:
         """One row (or column) with its cells (or rows); `what` and `other` name them in errors."""
         self.names.append(path_elements(name, what))
         if not isinstance(cells, list | tuple):
             raise TypeError(f"the cells of a {what} must be a list or tuple of [{other}, value, timestamp], not {type(cells).__name__}")
+        if not self._add_plain(cells):
+            self._add_any(cells, what, other)
+        self.counts.append(len(cells))
+
+    def _add_plain(self, cells: Sequence[Any]) -> bool:
+        """Take a row of the usual kind by whole sequences, three times as fast; False, and nothing is taken, for any other.
+
+        Usual: names are texts, values numbers and texts, times numbers. The types are looked at, so that what is unusual gets its checks.
+        """
+        if not cells or not _SEQUENCES.issuperset(map(type, cells)) or set(map(len, cells)) != _THREE:
+            return False
+        columns, values, times = zip(*cells, strict=True)
+        if not _VALUES.issuperset(map(type, values)) or not _NUMBERS.issuperset(map(type, times)):
+            return False
+        if columns != self._plain_columns:
+            if set(map(type, columns)) != {str}:
+                return False
+            self._plain_columns = columns
+            known = self._numbers
+            self._plain_numbers = [known[column] if column in known else self._number(column, "column") for column in columns]
+        self.numbers += self._plain_numbers
+        self.values += values
+        self.times += times
+        return True
+
+    def _add_any(self, cells: Sequence[Any], what: str, other: str) -> None:
         numbers, known = self.numbers, self._numbers
         for cell in cells:
             if not isinstance(cell, list | tuple) or len(cell) != 3:
-                raise TypeError(f"a cell must be [{other}, value, timestamp], exactly three elements")
+                raise TypeError(f"a cell of a {what} must be [{other}, value, timestamp], exactly three elements")
             column, value, time = cell
             number = known.get(column) if type(column) is str else None
             numbers.append(self._number(column, other) if number is None else number)
             kind = type(value)
-            self.values.append(value if kind is str or (kind is int and -(2**62) < value < 2**62) else cell_value(value))
+            self.values.append(value if kind is str or kind is float else cell_value(value))
             self.times.append(time if type(time) is float else seconds(time))
-        self.counts.append(len(cells))
 
     def _number(self, column: Any, other: str) -> int:
         elements = path_elements(column, other)
@@ -66,6 +97,10 @@ class Cells:
         return number
 
     def message(self) -> tuple[Any, ...]:
+        """Raises `TypeError` for a number beyond 64 bits."""
+        integers = [value for value in self.values if type(value) is int]
+        if integers and (max(integers) > _GREATEST or min(integers) < _SMALLEST):
+            raise TypeError("a cell holds a number that does not fit into 64 bits")
         return (self.names, self.counts, self.columns, self.numbers, self.values, self.times)
 
 

@@ -21,6 +21,8 @@ _TYPES = {
     ".pdf": "application/pdf",
     ".md": "text/html",
 }
+_SAFE = (("X-Content-Type-Options", "nosniff"),)
+_PAGE_POLICY = ("Content-Security-Policy", "default-src 'none'; img-src 'self' data:; style-src 'unsafe-inline'; frame-ancestors 'self'")
 _PAGE = """<!DOCTYPE html>
 <html>
 <head><meta charset="utf-8"><title>{title}</title>
@@ -119,12 +121,13 @@ def _file(path: Path) -> Response:
     content = path.read_bytes()
     if ending == ".md":
         text = content.decode(errors="replace").replace("{{HTTP_BASE_URL}}", "")
-        return Response(200, (("Content-Type", "text/html; charset=utf-8"),), render_markdown(text, path.stem))
+        headers = (("Content-Type", "text/html; charset=utf-8"), _PAGE_POLICY, *_SAFE)
+        return Response(200, headers, render_markdown(text, path.stem))
     kind = _TYPES.get(ending) or mimetypes.guess_type(path.name)[0] or "text/plain"
     if kind.startswith("text/") or kind == "application/javascript":
         content = content.replace(b"{{HTTP_BASE_URL}}", b"")
         kind += "; charset=utf-8"
-    return Response(200, (("Content-Type", kind),), content)
+    return Response(200, (("Content-Type", kind), ("Content-Security-Policy", "frame-ancestors 'self'"), *_SAFE), content)
 
 
 def _missing(target: Path) -> Response:

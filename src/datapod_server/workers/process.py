@@ -39,6 +39,7 @@ from datapod_server.runtime.wire import (
 from datapod_server.threads import Threads
 from datapod_server.workers.outcome import Death, Entry, Outcome
 from datapod_server.workers.parameters import Limits
+from datapod_server.workers.services import COLLECTION
 from datapod_server.workers.zygote import Zygote
 
 _AFTER_INTERRUPT_SECONDS = 2.0
@@ -236,7 +237,9 @@ class WorkerProcess:
 
     def _do_service(self, service: Service) -> None:
         try:
-            served = Served(service.call, raw(self._serve(service.name, value_of(service.arguments))))
+            with COLLECTION.paused():  # what crossed may be a million values
+                arguments = value_of(service.arguments)
+            served = Served(service.call, raw(self._serve(service.name, arguments)))
         except DatapodError as error:
             served = Served(service.call, Raw(b"\xc0"), str(error), error.status, raw(error.details))
         except Exception as error:  # noqa: BLE001 - as above

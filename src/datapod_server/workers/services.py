@@ -5,7 +5,11 @@
 
 from __future__ import annotations
 
+import contextlib
+import gc
+import threading
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from itertools import islice
 from typing import Any, Protocol
 
@@ -19,6 +23,35 @@ from datapod_server.values.timestamp import Timestamp, format_seconds
 from datapod_server.vfs import Vfs
 
 ColumnOfCells = tuple[Path, Sequence[tuple[Path, Atom, float]]]
+
+
+_AS_THEY_ARE = frozenset((str, int, type(None)))
+
+
+class Collection:
+    """The search for cyclic garbage, which has nothing to find among a million new cells and takes longer than recording them: 2.1 s
+    instead of 0.4 s. Pauses overlap; the last one that ends sets it going again.
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._pauses = 0
+
+    @contextlib.contextmanager
+    def paused(self) -> Iterator[None]:
+        with self._lock:
+            self._pauses += 1
+            gc.disable()
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._pauses -= 1
+                if self._pauses == 0:
+                    gc.enable()
+
+
+COLLECTION = Collection()
 
 
 class Recordable(Protocol):
@@ -47,10 +80,12 @@ class Services(Struct, frozen=True):
         match name:
             case "record_rows":
                 dataset_id, *cells = arguments
-                self.dataset(dataset_id).record_rows(list(rows_of(*cells)))
+                with COLLECTION.paused():
+                    self.dataset(dataset_id).record_rows(list(rows_of(*cells)))
             case "record_columns":
                 dataset_id, *cells = arguments
-                self.dataset(dataset_id).record_columns([(name, cells) for name, cells in rows_of(*cells)])
+                with COLLECTION.paused():
+                    self.dataset(dataset_id).record_columns([(name, cells) for name, cells in rows_of(*cells)])
             case "read_lines":
                 path, most = arguments
                 return list(self.vfs.read_lines(path, most))
@@ -90,8 +125,10 @@ def rows_of(
     `numbers` are places in `columns`; `counts` says how many cells belong to each name.
     """
     paths = [Path(column) for column in columns]
-    atoms = [value if type(value) is str or type(value) is int else _atom(value) for value in values]
-    cells = map(Cell, map(paths.__getitem__, numbers), atoms, times)
+    kinds = set(map(type, values))
+    atoms = values if kinds <= _AS_THEY_ARE else [value if type(value) in _AS_THEY_ARE else _atom(value) for value in values]
+    # tuple.__new__ skips the argument handling of the named tuple: a third of its time
+    cells = map(partial(tuple.__new__, Cell), zip(map(paths.__getitem__, numbers), atoms, map(float, times), strict=True))
     for name, count in zip(names, counts, strict=True):
         yield Row(Path(name), list(islice(cells, count)))
 
