@@ -26,6 +26,8 @@ from datapod_server.pod import Pod, PodParts
 from datapod_server.principal import OWNER
 from datapod_server.storage.folder import DataFolder
 from datapod_server.storage.keys import DatabaseKey, check_owner_key
+from datapod_server.storage.tokens import TokenBox
+from datapod_server.workers.parameters import WorkerSettings
 
 Params = Mapping[str, Any] | Iterable[Sequence[Any]]
 
@@ -109,7 +111,7 @@ def open(path: str | Path | None = None, *, key: str | None = None, owner: str |
         Failed: The folder is in use or cannot be written, or there is no key.
         Unauthorized: The key does not open the pod.
     """
-    parts = PodParts(answer=v1.answer, echo_output=echo_output)
+    parts = PodParts(v1.answer, TokenBox(), workers=WorkerSettings(echo_output=echo_output, hidden=_hidden(path)))
     if path is None or str(path) == ":memory:":
         owner_key = check_owner_key(owner or secrets.token_hex(32))
         return EmbeddedPod(Pod.open(None, DatabaseKey.parse(key or DatabaseKey.generate_text()), owner_key, parts), None)
@@ -124,6 +126,12 @@ def open(path: str | Path | None = None, *, key: str | None = None, owner: str |
     except DatapodError:
         folder.release()
         raise
+
+
+def _hidden(path: str | Path | None) -> tuple[str, ...]:
+    """What code in the pod may not read: the data of all pods, and the key file."""
+    keys = str(key_file_path().parent)
+    return (keys,) if path is None or str(path) == ":memory:" else (keys, str(Path(path).expanduser().absolute()))
 
 
 def in_process_request(verb: str, path: str, params: Params | None, payload: Any, headers: Params | None) -> Request:

@@ -2,14 +2,30 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from msgspec import Struct
 
+from datapod_server.entities.collection import Collection
+from datapod_server.entities.records import Records
+from datapod_server.entities.types import TypeRegistry
+from datapod_server.items import ItemStore
 from datapod_server.messages import Request, Response
+from datapod_server.runners import Runners, RunnerSettings
 from datapod_server.storage.keys import DatabaseKey, Purpose
 from datapod_server.storage.sqlite import Database
+from datapod_server.storage.tokens import TokenBox
+from datapod_server.workers.parameters import WorkerSettings
+from datapod_server.workers.zygote import Zygote
+
+if TYPE_CHECKING:
+    from datapod_server.sql.queries import Queries
+    from datapod_server.storage.engine import Engine
+    from datapod_server.workers.workers import Workers
+    from datapod_server.workshop import Workshop
 
 
 class PodParts(Struct, frozen=True):
@@ -17,11 +33,15 @@ class PodParts(Struct, frozen=True):
 
     Attributes:
         answer: The desk of `/v1`, for requests that a pod's own workers make.
-        echo_output: What in-server code prints appears on standard error too.
+        tokens: Seals the tokens of plugin runs.
+        zygote: Forks workers; None: each pod that runs code starts one of its own.
     """
 
     answer: Callable[[Pod, Request], Response]
-    echo_output: bool = False
+    tokens: TokenBox
+    zygote: Zygote | None = None
+    runners: RunnerSettings = RunnerSettings()
+    workers: WorkerSettings = WorkerSettings()
 
 
 class Pod:
@@ -30,7 +50,22 @@ class Pod:
     def __init__(self, directory: Path | None, key: DatabaseKey, owner_key: str, parts: PodParts) -> None:
         self.directory = directory
         self.owner_key = owner_key
+        self._parts = parts
+        self._key = DatabaseKey(key.reveal())
+        self._lock = threading.RLock()
+        self._workshop: Workshop | None = None
         self.database = Database.open(None if directory is None else directory / "items.sqlite", key.derive(Purpose.ITEMS))
+        self.items = ItemStore(self.database)
+        self.runners = Runners(
+            owner_key=owner_key,
+            database_key=self._key,
+            tokens=parts.tokens,
+            items=self.items,
+            database=self.database,
+            settings=parts.runners,
+        )
+        self.items.before_run = self.runners.before_run
+        self._records = Records(self.database)
 
     @staticmethod
     def open(directory: Path | None, key: DatabaseKey, owner_key: str, parts: PodParts) -> Pod:
@@ -44,12 +79,76 @@ class Pod:
         """
         if directory is not None:
             directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-        return Pod(directory, key, owner_key, parts)
+        pod = Pod(directory, key, owner_key, parts)
+        pod.runners.recover()
+        if not pod._records.empty():
+            pod.workshop  # noqa: B018 - entities come back
+        return pod
+
+    @property
+    def workshop(self) -> Workshop:
+        """Tables and code; opened when first asked for."""
+        with self._lock:
+            if self._workshop is None:
+                from datapod_server.workshop import Workshop
+
+                self._workshop = Workshop(
+                    self.directory,
+                    self._key.derive(Purpose.TABLES),
+                    self._records,
+                    self.items,
+                    perform=self.perform,
+                    zygote=self._parts.zygote,
+                    settings=self._parts.workers,
+                )
+            return self._workshop
+
+    @property
+    def engine(self) -> Engine:
+        return self.workshop.engine
+
+    @property
+    def types(self) -> dict[str, TypeRegistry[Any]]:
+        return self.workshop.types
+
+    @property
+    def datasets(self) -> Collection:
+        return self.workshop.datasets
+
+    @property
+    def procedures(self) -> Collection:
+        return self.workshop.procedures
+
+    @property
+    def functions(self) -> Collection:
+        return self.workshop.functions
+
+    @property
+    def plugins(self) -> Collection:
+        return self.workshop.plugins
+
+    @property
+    def queries(self) -> Queries:
+        return self.workshop.queries
+
+    @property
+    def workers(self) -> Workers:
+        return self.workshop.workers
+
+    def perform(self, request: Request) -> Response:
+        """Answer a request of this pod's own code."""
+        return self._parts.answer(self, request)
 
     def busy(self) -> bool:
         """Whether a worker or a run is alive: such a pod is not locked for idleness."""
-        return False
+        return self.runners.busy() or (self._workshop is not None and self._workshop.workers.busy())
 
     def close(self) -> None:
         """Stop runs and workers, write everything, wipe the keys. May be called twice."""
+        self.runners.close()
+        with self._lock:
+            workshop, self._workshop = self._workshop, None
+        if workshop is not None:
+            workshop.close()
         self.database.close()
+        self._key.wipe()

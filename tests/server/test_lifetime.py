@@ -48,6 +48,7 @@ def test_a_killed_server_is_back_within_a_second_and_nothing_answered_is_lost(st
     child = server.child_pid()
     os.kill(child, signal.SIGKILL)
     killed = time.monotonic()
+    server.http.close()
     server.http = httpx.Client(timeout=30)  # a new connection
     answer = server.v4("get_item", person)  # waits in the listening socket of the supervisor
     assert time.monotonic() - killed < 2.0

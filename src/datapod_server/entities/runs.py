@@ -72,6 +72,11 @@ class ProcedureEntity:
         self._runs: dict[str, Run] = {}
         self._accepted = 0
 
+    @property
+    def runs_on_creation(self) -> bool:
+        """The parameter `runOnCreation`; true unless it says otherwise."""
+        return bool(self._params.get("runOnCreation", True)) if isinstance(self._params, dict) else True
+
     def ids(self) -> list[str]:
         with self._lock:
             return sorted(self._runs)

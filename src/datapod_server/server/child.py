@@ -22,6 +22,7 @@ from datapod_server.errors import DatapodError
 from datapod_server.server.log import start_logging
 from datapod_server.server.settings import Orders
 from datapod_server.server.supervisor import START_FAILED
+from datapod_server.workers.zygote import Zygote
 
 log = logging.getLogger("datapod.server")
 
@@ -34,9 +35,10 @@ def main() -> None:
     die_with_parent(os.getppid())
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))  # a core file would hold keys and data
     orders = msgspec.json.decode(sys.stdin.buffer.read(), type=Orders)
+    zygote = Zygote.start()
     start_logging()
     try:
-        asyncio.run(_serve(orders))
+        asyncio.run(_serve(orders, zygote))
     except DatapodError as error:
         log.error("%s", error)
         status = START_FAILED
@@ -59,11 +61,11 @@ def die_with_parent(parent: int) -> None:
             os._exit(1)
 
 
-async def _serve(orders: Orders) -> None:
+async def _serve(orders: Orders, zygote: Zygote) -> None:
     from datapod_server.server.house import House
-    from datapod_server.server.http import HttpServer  # after the zygote was started: it must not inherit these modules' threads
+    from datapod_server.server.http import HttpServer
 
-    house = House.build(orders.settings)
+    house = House.build(orders.settings, zygote)
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGUSR2):
@@ -89,6 +91,7 @@ async def _serve(orders: Orders) -> None:
         server.end()
     await asyncio.wait(tasks, timeout=_GRACE_SECONDS)
     await asyncio.to_thread(house.close)
+    await asyncio.to_thread(zygote.close)
     if orders.settings.listen_socket is not None and stop.is_set():
         Path(orders.settings.listen_socket).unlink(missing_ok=True)
 

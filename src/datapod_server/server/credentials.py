@@ -61,7 +61,7 @@ def _keys(visit: Visit, owner_key: str, password: str) -> tuple[Pod, Principal]:
 def _token(visit: Visit, text: str, owner_key: str | None) -> tuple[Pod, Principal]:
     nonce, _, sealed = text.partition(".")
     try:
-        token = visit.tokens.open(nonce, sealed)
+        token = visit.tokens.open(nonce, sealed, owner_key)
         if owner_key is not None and owner_key != token.owner_key:
             raise Unauthorized(_REFUSED)
         pod = visit.unlock(token.owner_key, token.database_key, create=False)

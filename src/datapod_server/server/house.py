@@ -12,15 +12,18 @@ from datapod_server.admission import Admission
 from datapod_server.api import v1
 from datapod_server.errors import DatapodError, Failed
 from datapod_server.pod import Pod, PodParts
+from datapod_server.runners import RunnerSettings, callback_address, parse_process, parse_script
 from datapod_server.server.application import Application
 from datapod_server.server.bodies import BodyLimits
 from datapod_server.server.desk import Desk
 from datapod_server.server.origins import WebRules
 from datapod_server.server.settings import ServeSettings
-from datapod_server.threads import Threads
 from datapod_server.storage.keys import DatabaseKey
 from datapod_server.storage.tokens import TokenBox
+from datapod_server.threads import Threads
 from datapod_server.vault import Vault, VaultSettings
+from datapod_server.workers.parameters import WorkerSettings
+from datapod_server.workers.zygote import Zygote
 
 log = logging.getLogger("datapod.server")
 
@@ -34,14 +37,15 @@ class House:
         self._threads = Threads(settings.threads)
 
     @staticmethod
-    def build(settings: ServeSettings) -> House:
-        parts = PodParts(answer=v1.answer)
+    def build(settings: ServeSettings, zygote: Zygote) -> House:
+        tokens = TokenBox(settings.plugin_token_lifetime_seconds)
+        parts = PodParts(v1.answer, tokens, zygote, _runner_settings(settings), _worker_settings(settings))
         directory = None if settings.data_dir is None else Path(settings.data_dir) / "pods"
         vault = Vault(
             directory,
             lambda folder, key, owner_key: Pod.open(folder, key, owner_key, parts),
             admission=_admission(settings),
-            tokens=TokenBox(),
+            tokens=tokens,
             settings=VaultSettings(
                 lock_after_seconds=settings.lock_after_seconds,
                 account_mode=settings.account_mode,
@@ -108,6 +112,32 @@ def _admission(settings: ServeSettings) -> Admission:
     if keys is None:
         raise Failed(f"the key file {settings.key_file} is gone; say with --owners who may have a pod here")
     return Admission(owner_keys=frozenset({keys.owner_key}))
+
+
+def _runner_settings(settings: ServeSettings) -> RunnerSettings:
+    return RunnerSettings(
+        callback_address=callback_address(
+            settings.plugins_callback_address, scheme=settings.scheme, host=settings.host, port=settings.port
+        ),
+        scripts=dict(parse_script(text) for text in settings.plugin_scripts),
+        processes=dict(parse_process(text) for text in settings.plugin_processes),
+        container_engine=settings.plugins_container_engine or "docker",
+        unrestricted=settings.unrestricted_plugins,
+        max_seconds=settings.plugins_max_seconds,
+        max_memory_mb=settings.plugins_max_memory_mb,
+    )
+
+
+def _worker_settings(settings: ServeSettings) -> WorkerSettings:
+    """Code in workers may not read where the pods and the keys are."""
+    hidden = [place for place in (settings.data_dir, settings.key_file and str(Path(settings.key_file).parent)) if place]
+    host = f"[{settings.host}]" if ":" in settings.host else settings.host
+    return WorkerSettings(
+        network=settings.runtime_network,
+        echo_output=settings.echo_output,
+        bound_address=f"{settings.scheme}://{host}:{settings.port}",
+        hidden=tuple(hidden),
+    )
 
 
 def _own_keys(settings: ServeSettings) -> Keys | None:

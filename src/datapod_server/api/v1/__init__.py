@@ -1,0 +1,30 @@
+"""The desk of `/v1`: one module per resource, each with its `ROUTES`; one error writer. Source: rest-api.md.
+
+entities.py    what all collections share
+procedures.py  runs
+datasets.py    recording and reading
+query.py       queries; formats.py has their six forms
+types.py       what can be made
+plugins.py     plugin routes, documentation, output
+scripts.py     running a script
+resources.py   all routes in one table
+bodies.py      decoding what calls bring
+errors.py      what an error looks like
+"""
+
+from __future__ import annotations
+
+from datapod_server.api.v1.errors import v1_error
+from datapod_server.errors import DatapodError
+from datapod_server.messages import Request, Response
+from datapod_server.pod import Pod
+
+
+def answer(pod: Pod, request: Request) -> Response:
+    """Answer one request of `/v1`; errors are answers too."""
+    from datapod_server.api.v1.resources import ROUTER  # at the first call: it brings the table engine, half a second of imports
+
+    try:
+        return ROUTER.answer(pod, request)
+    except DatapodError as error:
+        return v1_error(error)
