@@ -34,7 +34,12 @@ class Batch(Struct, frozen=True):
 
 def fixed_columns(first: Row) -> tuple[Path, ...]:
     """The columns that the first recorded row fixes, in its order. Raises `Invalid` for a name that stands twice."""
-    names = tuple(check_column_name(cell.column) for cell in first.cells)
+    return distinct_columns([cell.column for cell in first.cells])
+
+
+def distinct_columns(columns: Sequence[Path]) -> tuple[Path, ...]:
+    """The columns, checked. Raises `Invalid` for a name that stands twice or is empty."""
+    names = tuple(map(check_column_name, columns))
     if len(set(names)) < len(names):
         twice = next(name for place, name in enumerate(names) if name in names[:place])
         raise Invalid("Duplicate column name in tabular dataset entry", columnName=str(twice))

@@ -11,8 +11,9 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from itertools import islice
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
+import numpy
 from msgspec import Struct
 
 from datapod_server.errors import Invalid
@@ -62,6 +63,15 @@ class Recordable(Protocol):
     def record_columns(self, columns: Sequence[ColumnOfCells]) -> None: ...
 
 
+@runtime_checkable
+class ByColumns(Protocol):
+    """A dataset that takes regular rows faster by whole columns; False if it cannot take these."""
+
+    def record_regular(
+        self, names: Sequence[Path], columns: Sequence[Path], values: Sequence[Sequence[Atom]], times: numpy.ndarray
+    ) -> bool: ...
+
+
 class Services(Struct, frozen=True):
     """What the workers of one pod may use.
 
@@ -81,7 +91,9 @@ class Services(Struct, frozen=True):
             case "record_rows":
                 dataset_id, *cells = arguments
                 with COLLECTION.paused():
-                    self.dataset(dataset_id).record_rows(list(rows_of(*cells)))
+                    dataset = self.dataset(dataset_id)
+                    if not (isinstance(dataset, ByColumns) and record_by_columns(dataset, *cells)):
+                        dataset.record_rows(list(rows_of(*cells)))
             case "record_columns":
                 dataset_id, *cells = arguments
                 with COLLECTION.paused():
@@ -126,11 +138,38 @@ def rows_of(
     """
     paths = [Path(column) for column in columns]
     kinds = set(map(type, values))
-    atoms = values if kinds <= _AS_THEY_ARE else [value if type(value) in _AS_THEY_ARE else _atom(value) for value in values]
+    atoms = values if kinds <= _AS_THEY_ARE else list(map(_atom_of, values))
     # tuple.__new__ skips the argument handling of the named tuple: a third of its time
     cells = map(partial(tuple.__new__, Cell), zip(map(paths.__getitem__, numbers), atoms, map(float, times), strict=True))
     for name, count in zip(names, counts, strict=True):
         yield Row(Path(name), list(islice(cells, count)))
+
+
+def record_by_columns(
+    dataset: ByColumns,
+    names: list[list[str]],
+    counts: list[int],
+    columns: list[list[str]],
+    numbers: list[int],
+    values: list[Any],
+    times: list[float],
+) -> bool:
+    """Record what `rows_of` would give, without making cells, if every row has all the columns in their order; else False."""
+    width = len(columns)
+    if not width or len(values) != width * len(names) or counts != [width] * len(names) or numbers != list(range(width)) * len(names):
+        return False
+    latest = numpy.array(times, numpy.float64).reshape(len(names), width).max(axis=1)
+    if numpy.isnan(latest).any():  # "not a date" has rules of its own
+        return False
+    by_column = []
+    for place in range(width):
+        column = values[place::width]
+        by_column.append(column if _AS_THEY_ARE.issuperset(map(type, column)) else [_atom_of(value) for value in column])
+    return dataset.record_regular([Path(name) for name in names], [Path(column) for column in columns], by_column, latest)
+
+
+def _atom_of(value: Any) -> Atom:
+    return value if type(value) in _AS_THEY_ARE else _atom(value)
 
 
 def _atom(value: Any) -> Atom:
