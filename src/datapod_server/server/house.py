@@ -130,7 +130,7 @@ def _runner_settings(settings: ServeSettings) -> RunnerSettings:
 
 def _worker_settings(settings: ServeSettings) -> WorkerSettings:
     """Code in workers may not read where the pods and the keys are."""
-    hidden = [place for place in (settings.data_dir, settings.key_file and str(Path(settings.key_file).parent)) if place]
+    hidden = [place for place in (settings.data_dir, settings.key_file) if place]  # not the key file's folder: that may be anybody's home
     host = f"[{settings.host}]" if ":" in settings.host else settings.host
     return WorkerSettings(
         network=settings.runtime_network,
