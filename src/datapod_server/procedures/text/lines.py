@@ -48,8 +48,9 @@ class LineReader:
                 continue
             body = self._rest[:cut].rstrip(b"\r\n")
             if not body:
-                if self._ended or not self._fill_until_text():
+                if self._ended:
                     return
+                self._fill()
                 continue
             # Line ends behind the last text may be empty lines in the middle of the file: they start the next block.
             end = self._rest.find(b"\n", len(body))
