@@ -12,9 +12,10 @@ from msgspec import Struct
 from datapod_server.entities.collection import Collection
 from datapod_server.entities.records import Records
 from datapod_server.entities.types import TypeRegistry
-from datapod_server.items import ItemStore
+from datapod_server.items import AccountMode, FileStore, ItemStore
 from datapod_server.messages import Request, Response
 from datapod_server.runners import Runners, RunnerSettings
+from datapod_server.storage.blobs import Blobs
 from datapod_server.storage.keys import DatabaseKey, Purpose
 from datapod_server.storage.sqlite import Database
 from datapod_server.storage.tokens import TokenBox
@@ -34,6 +35,7 @@ class PodParts(Struct, frozen=True):
     Attributes:
         answer: The desk of `/v1`, for requests that a pod's own workers make.
         tokens: Seals the tokens of plugin runs.
+        account_mode: The kind of every account, or `auto` for what each was made as.
         zygote: Forks workers; None: each pod that runs code starts one of its own.
     """
 
@@ -42,6 +44,7 @@ class PodParts(Struct, frozen=True):
     zygote: Zygote | None = None
     runners: RunnerSettings = RunnerSettings()
     workers: WorkerSettings = WorkerSettings()
+    account_mode: AccountMode = "auto"
 
 
 class Pod:
@@ -55,7 +58,9 @@ class Pod:
         self._lock = threading.RLock()
         self._workshop: Workshop | None = None
         self.database = Database.open(None if directory is None else directory / "items.sqlite", key.derive(Purpose.ITEMS))
-        self.items = ItemStore(self.database)
+        self.items = ItemStore(self.database, parts.account_mode)
+        blobs = Blobs.open(None if directory is None else directory / "files", key.derive(Purpose.BLOBS))
+        self.files = FileStore(self.database, blobs, self.items.now)
         self.runners = Runners(
             owner_key=owner_key,
             database_key=self._key,
@@ -150,5 +155,6 @@ class Pod:
             workshop, self._workshop = self._workshop, None
         if workshop is not None:
             workshop.close()
+        self.files.close()
         self.database.close()
         self._key.wipe()

@@ -39,7 +39,7 @@ class House:
     @staticmethod
     def build(settings: ServeSettings, zygote: Zygote) -> House:
         tokens = TokenBox(settings.plugin_token_lifetime_seconds)
-        parts = PodParts(v1.answer, tokens, zygote, _runner_settings(settings), _worker_settings(settings))
+        parts = PodParts(v1.answer, tokens, zygote, _runner_settings(settings), _worker_settings(settings), settings.account_mode)
         directory = None if settings.data_dir is None else Path(settings.data_dir) / "pods"
         vault = Vault(
             directory,

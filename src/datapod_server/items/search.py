@@ -1,0 +1,220 @@
+"""Search: a JSON query to one SQL statement, and its rows to objects. Source: pod-protocol.md, 8.
+
+Every condition is answered inside the statement, by index where there is one, so that limit and offset count what matches.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import islice
+from typing import Any
+
+import apsw
+
+from datapod_server.errors import Invalid
+from datapod_server.items.edges import Direction, attach_edges
+from datapod_server.items.kinds import GREATEST_INTEGER, LEAST_INTEGER, ValueType, to_stored
+from datapod_server.items.malformed import Malformed, json_kind
+from datapod_server.items.reading import BASE, Item, read_items
+from datapod_server.items.schema import Schema
+
+OUTGOING_KEY, INCOMING_KEY = "[[edges]]", "~[[edges]]"
+_KEY = re.compile(r"(?P<name>.*?)(?P<operator>>=|<=|==|!=|>|<)?", re.DOTALL)
+_BASE_KINDS = {
+    "id": ValueType.TEXT,
+    "type": ValueType.TEXT,
+    "dateCreated": ValueType.DATE_TIME,
+    "dateModified": ValueType.DATE_TIME,
+    "dateServerModified": ValueType.DATE_TIME,
+    "deleted": ValueType.BOOL,
+}
+_EXACT: dict[ValueType, tuple[type, str]] = {
+    ValueType.TEXT: (str, "a string"),
+    ValueType.BOOL: (bool, "a boolean"),
+    ValueType.DATE_TIME: (int, "an integer"),
+}
+_NO_CONDITION_IF_NULL = frozenset({"id", "type", "deleted", "dateServerModified>=", "dateServerModified<"})
+_OPTIONS = frozenset({"_sortOrder", "_limit", "_offset", "_includeDeleted", OUTGOING_KEY, INCOMING_KEY})
+_SQL_OPERATORS = {"==": "=", "!=": "!=", ">=": ">=", "<=": "<=", ">": ">", "<": "<"}
+
+Parameters = list[Any]
+
+
+class Search:
+    """One checked query; raises `Invalid` when it is made from JSON of the wrong shape."""
+
+    def __init__(self, query: Any) -> None:
+        if not isinstance(query, dict):
+            raise Malformed("", f"invalid type: {json_kind(query)}, expected a map")
+        self._order = _sort_order(query)
+        self._limit = _count(query, "_limit")
+        self._offset = _count(query, "_offset")
+        self._edges = {key: _is_object(query, key) for key in (OUTGOING_KEY, INCOMING_KEY)}
+        self._includes_deleted = _flag(query, "_includeDeleted")
+        self._base: list[tuple[str, str, Any]] = []
+        self._properties: list[tuple[str, str, Any]] = []
+        for key, value in query.items():
+            if key not in _OPTIONS:
+                self._add_condition(key, value)
+
+    def run(self, connection: apsw.Connection, schema: Schema) -> list[Item]:
+        """The matching items, complete and in order.
+
+        Raises:
+            Invalid: A property is unknown (and an item meets the base conditions), or a value does not fit its type.
+        """
+        if self._limit == 0:
+            return []
+        unknown = next(((name, value) for name, _, value in self._properties if schema.find(name) is None), None)
+        if unknown is not None:
+            statement, parameters = self._statement(schema, with_properties=False)
+            if connection.execute(f"{statement} LIMIT 1", parameters).fetchone() is None:
+                return []
+            schema.get(*unknown)  # raises
+        statement, parameters = self._statement(schema, with_properties=True)
+        if self._offset is None:
+            rows: Iterable[Sequence[Any]] = connection.execute(statement, parameters)
+            if self._limit is not None:
+                rows = _with_ties(rows, self._limit)
+        else:
+            limit = -1 if self._limit is None else self._limit
+            rows = connection.execute(f"{statement} LIMIT ? OFFSET ?", (*parameters, limit, self._offset))
+        found = dict(read_items(connection, schema, rows))
+        for key, direction in ((OUTGOING_KEY, Direction.OUTGOING), (INCOMING_KEY, Direction.INCOMING)):
+            if self._edges[key]:
+                attach_edges(connection, schema, found, direction, key, deleted_ends=not schema.registered)
+        return list(found.values())
+
+    def _add_condition(self, key: str, value: Any) -> None:
+        if key.startswith(("[", "~[")):
+            raise Invalid(f"Conditions on edges are not supported yet: {key[:80]}")
+        match = _KEY.fullmatch(key)
+        name, operator = (match["name"], match["operator"]) if match else (key, None)
+        kind = _BASE_KINDS.get(name)
+        if value is None:
+            if key in _NO_CONDITION_IF_NULL:
+                return
+            if operator not in ("==", "!="):
+                raise Invalid(
+                    f"Searching for undefined (null) properties is not supported yet ({key[:80]}); use {name[:80]}== or {name[:80]}!="
+                )
+        elif isinstance(value, list | dict):
+            raise Malformed(key, f"invalid type: {json_kind(value)}, expected a scalar")
+        operator = operator or "=="
+        if kind is None:
+            self._properties.append((name, operator, value))
+            return
+        _check_operator(name, kind, operator)
+        if value is not None:
+            value = _base_value(key, kind, value)
+        self._base.append((name, operator, value))
+
+    def _statement(self, schema: Schema, *, with_properties: bool) -> tuple[str, Parameters]:
+        """The statement without limit, and its parameters."""
+        conditions: list[str] = []
+        parameters: Parameters = []
+        driven = False
+        if with_properties:
+            driven = self._add_properties(schema, conditions, parameters)
+        # A unary plus keeps SQLite from taking the index of the base condition where that of a property is the narrower one.
+        mark = "+" if driven else ""
+        for name, operator, value in self._base:
+            if value is None:
+                conditions.append("0" if operator == "==" else "1")
+            else:
+                plus = "" if name == "id" else mark
+                conditions.append(f"{plus}items.{name} {_SQL_OPERATORS[operator]} ?")
+                parameters.append(value)
+        if schema.registered and not self._includes_deleted and not any(name == "deleted" for name, _, _ in self._base):
+            conditions.append("items.deleted = 0")
+        where = " AND ".join(conditions) or "1"
+        order = f"{mark}items.dateServerModified {self._order}, items.row {self._order}"
+        return f"SELECT {BASE} FROM items WHERE {where} ORDER BY {order}", parameters  # noqa: S608 - names of this module; values are parameters
+
+    def _add_properties(self, schema: Schema, conditions: list[str], parameters: Parameters) -> bool:
+        """Conditions on properties; whether one of them leads to the items by its index."""
+        narrow = any(name in ("id", "type") for name, operator, value in self._base if operator == "==" and value is not None)
+        driven = False
+        for name, operator, value in sorted(self._properties, key=_equality_first):
+            kind = schema.get(name, value)
+            _check_operator(name, kind, operator)
+            stored = None if value is None else to_stored(value, kind, name)
+            number = schema.numbers.get(name, -1)
+            if stored is None:
+                negation = "NOT " if operator == "==" else ""
+                conditions.append(f"{negation}EXISTS (SELECT 1 FROM {kind.table} WHERE item = items.row AND name = ?)")  # noqa: S608
+                parameters.append(number)
+                continue
+            comparison = f"FROM {kind.table} WHERE name = ? AND value {_SQL_OPERATORS[operator]} ?"
+            parameters += (number, stored)
+            if not driven and (operator == "==" or (operator != "!=" and not narrow)):
+                driven = True
+                conditions.append(f"items.row IN (SELECT item {comparison})")
+            else:
+                conditions.append(f"EXISTS (SELECT 1 {comparison} AND item = items.row)")
+        return driven
+
+
+def _with_ties(rows: Iterable[Sequence[Any]], limit: int) -> Iterator[Sequence[Any]]:
+    """The first `limit` rows and those that share the last one's `dateServerModified`: clients page by that date. Source: 8.4."""
+    remaining = iter(rows)
+    last = None
+    for row in islice(remaining, limit):
+        last = row
+        yield row
+    for row in remaining:
+        if last is None or row[5] != last[5]:
+            return
+        yield row
+
+
+def _equality_first(condition: tuple[str, str, Any]) -> bool:
+    return condition[1] != "==" or condition[2] is None
+
+
+def _check_operator(name: str, kind: ValueType, operator: str) -> None:
+    if kind is ValueType.BOOL and operator not in ("==", "!="):
+        raise Invalid(f"{name} is a Bool: it can be compared with == and != only, not with {operator}")
+
+
+def _base_value(key: str, kind: ValueType, value: Any) -> Any:
+    """Base properties take exact types: a date is whole, unlike a DateTime property. Source: 4.1."""
+    given, wanted = _EXACT[kind]
+    fits = type(value) is given
+    if fits and isinstance(value, int):
+        fits = LEAST_INTEGER <= value <= GREATEST_INTEGER
+    if not fits:
+        raise Malformed(key, f"invalid type: {json_kind(value)}, expected {wanted}")
+    return value
+
+
+def _sort_order(query: Mapping[str, Any]) -> str:
+    order = query.get("_sortOrder", "Asc")
+    if order not in ("Asc", "Desc"):
+        raise Malformed("_sortOrder", "expected `Asc` or `Desc`")
+    return "ASC" if order == "Asc" else "DESC"
+
+
+def _count(query: Mapping[str, Any], key: str) -> int | None:
+    if key not in query:
+        return None
+    value = query[key]
+    if not isinstance(value, int) or isinstance(value, bool) or not 0 <= value <= GREATEST_INTEGER:
+        raise Malformed(key, f"invalid value: {json_kind(value)}, expected an integer that is not negative")
+    return value
+
+
+def _flag(query: Mapping[str, Any], key: str) -> bool:
+    value = query.get(key, False)
+    if not isinstance(value, bool):
+        raise Malformed(key, f"invalid type: {json_kind(value)}, expected a boolean")
+    return value
+
+
+def _is_object(query: Mapping[str, Any], key: str) -> bool:
+    """Whether edges are asked for; what the object holds has no meaning yet."""
+    value = query.get(key)
+    if value is not None and not isinstance(value, dict):
+        raise Malformed(key, f"invalid type: {json_kind(value)}, expected a map")
+    return value is not None

@@ -1,0 +1,202 @@
+"""`ItemStore`: the items and edges of one pod. Writers come one after another; readers never wait for them.
+
+Source: pod-protocol.md, 4 to 9.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from threading import Lock
+from typing import Any, Literal
+
+import apsw
+
+from datapod_server.errors import NotFound
+from datapod_server.items.bulk import Bulk, BulkAnswer, NewEdge, carry_out, parse_searches
+from datapod_server.items.definitions import Definitions, define_all
+from datapod_server.items.edges import Direction, list_edges
+from datapod_server.items.migrations import migrate
+from datapod_server.items.reading import BASE, Item, read_items
+from datapod_server.items.runs import PLUGIN_RUN, BeforeRun, PreparedRun
+from datapod_server.items.schema import Schema
+from datapod_server.items.search import Search
+from datapod_server.items.tables import EdgesTable, ItemsTable
+from datapod_server.items.writing import Writing
+from datapod_server.principal import OWNER, Principal
+from datapod_server.storage.sqlite import Database
+
+log = logging.getLogger("datapod.items")
+
+AccountMode = Literal["auto", "implicit", "registered"]
+_BY_ID = f"SELECT {BASE} FROM items WHERE id = ?"  # noqa: S608 - column names
+
+
+class ItemStore:
+    """Safe to use from several threads.
+
+    Args:
+        database: Its tables of items are made, or brought up to date, first.
+        mode: `auto` takes the account's kind from the file; the others force one.
+
+    Attributes:
+        before_run: Asked inside the transaction about every new `PluginRun`; None while nobody starts runs.
+    """
+
+    def __init__(self, database: Database, mode: AccountMode = "auto") -> None:
+        self._database = database
+        self._mode = mode
+        self._writing = Lock()
+        self.before_run: BeforeRun | None = None
+        with database.write() as connection:
+            migrate(connection)
+            self._schema = Schema.load(connection, registered=_is_registered(connection, mode))
+            self._latest_ms = next(int(ms) for (ms,) in connection.execute("SELECT coalesce(max(dateServerModified), 0) FROM items"))
+
+    @property
+    def registered(self) -> bool:
+        """The kind of the account: registered ones hide deleted items and know the central schema. Source: 13.2."""
+        return self._schema.registered
+
+    def register(self) -> None:
+        """Make this a registered account for good."""
+        if self.registered:
+            return
+        with self._writing, self._database.write() as connection:
+            connection.execute("INSERT OR REPLACE INTO settings VALUES ('account', 'registered')")
+            self._schema = Schema.load(connection, registered=_is_registered(connection, self._mode))
+
+    def now(self) -> int:
+        """The server's time in ms, never less than what was handed out before: clients synchronise by it. Within a write transaction."""
+        self._latest_ms = max(self._latest_ms, time.time_ns() // 1_000_000)
+        return self._latest_ms
+
+    # Reading
+
+    def find_item(self, item_id: str) -> Item | None:
+        """An item, deleted or not; None if there is none."""
+        schema = self._schema
+        with self._database.read() as connection:
+            return next((item for _, item in read_items(connection, schema, connection.execute(_BY_ID, (item_id,)))), None)
+
+    def get_item(self, item_id: str) -> list[Item]:
+        """One item or none, as the account shows it. Source: 6.2."""
+        log.info("reading an item by id")
+        item = self.find_item(item_id)
+        return [] if item is None or self._hides(item) else [item]
+
+    def get_edges(self, item_id: str, direction: Direction, *, expand: bool) -> list[dict[str, Any]]:
+        """The edges of one item. Raises `NotFound` for an item that the account does not show. Source: 7.3."""
+        schema = self._schema
+        with self._database.read() as connection:
+            for row, deleted in connection.execute("SELECT row, deleted FROM items WHERE id = ?", (item_id,)):
+                if not (deleted and schema.registered):
+                    return list_edges(connection, schema, row, direction, expand=expand, deleted_ends=not schema.registered)
+        raise NotFound(f"Cannot find item id {item_id}")
+
+    def search(self, query: Mapping[str, Any]) -> list[Item]:
+        """Raises `Invalid`; see `Search`."""
+        search = Search(query)
+        log.info("searching items")
+        schema = self._schema
+        with self._database.read() as connection:
+            return search.run(connection, schema)
+
+    def knows_property(self, name: str) -> bool:
+        return self._schema.find(name) is not None
+
+    # Writing
+
+    def create(self, properties: Mapping[str, Any], principal: Principal) -> str:
+        """Store an item; its id. Source: 6.1."""
+        with self.write(principal) as (writing, _):
+            return writing.create(properties)
+
+    def update(self, properties: Mapping[str, Any], principal: Principal) -> None:
+        """Source: 6.3."""
+        with self.write(principal) as (writing, _):
+            writing.update(properties)
+
+    def delete(self, item_id: str, principal: Principal) -> None:
+        """Source: 6.4."""
+        with self.write(principal) as (writing, _):
+            writing.delete(item_id)
+
+    def create_edge(self, edge: NewEdge, principal: Principal) -> str:
+        """Source: 7.2."""
+        with self.write(principal) as (writing, _):
+            return writing.create_edge(edge.source, edge.target, edge.name, edge.self_id)
+
+    def delete_edges(self, source: str, target: str, name: str | None, principal: Principal) -> None:
+        """Source: 7.4."""
+        with self.write(principal) as (writing, _):
+            writing.delete_edges(source, target, name)
+
+    def bulk(self, bulk: Bulk, principal: Principal) -> BulkAnswer:
+        """All of it or nothing; only searching needs no turn among the writers. Source: 9."""
+        searches = parse_searches(bulk.search)
+        if not (bulk.create_items or bulk.update_items or bulk.delete_items or bulk.create_edges):
+            log.info("bulk: %d searches", len(searches))
+            schema = self._schema
+            with self._database.read() as connection:
+                return BulkAnswer([], [], [search.run(connection, schema) for search in searches])
+        with self.write(principal) as (writing, connection):
+            return carry_out(bulk, searches, writing, connection)
+
+    def define(self, definitions: Definitions, principal: Principal) -> None:
+        """The schema call. Source: 13.3."""
+        with self.write(principal) as (writing, connection):
+            define_all(definitions, writing, connection, self.now())
+
+    @contextmanager
+    def write(self, principal: Principal) -> Iterator[tuple[Writing, apsw.Connection]]:
+        """One transaction; runs that it creates start after its commit, with the target as it is then."""
+        prepared: list[tuple[PreparedRun, str]] = []
+        targets: list[Item] = []
+        try:
+            # The schema is published before the next writer begins, and only once its definitions are committed.
+            with self._writing:
+                with self._database.write() as connection:
+                    writing = Writing(connection, self._schema, self.now, principal, self.before_run)
+                    prepared = writing.prepared
+                    yield writing, connection
+                    writing.flush()
+                    targets = [writing.find_item(target_id) or {} for _, target_id in prepared]
+                self._schema = writing.schema
+        except BaseException:
+            for run, _ in prepared:
+                run.abandon()
+            raise
+        for (run, _), target in zip(prepared, targets, strict=True):
+            run.start(target)
+
+    # What plugin runs and the query language need
+
+    def find_run(self, run_id: str) -> Item | None:
+        """A `PluginRun` item; None if it is unknown or deleted."""
+        item = self.find_item(run_id)
+        return None if item is None or item["deleted"] or item["type"] != PLUGIN_RUN else item
+
+    def update_run(self, run_id: str, properties: Mapping[str, Any]) -> None:
+        """Write like a client would; names that the schema does not know are left out. Raises `NotFound`."""
+        known = {name: value for name, value in properties.items() if self.knows_property(name)}
+        self.update({"id": run_id, **known}, OWNER)
+
+    def items_table(self, item_type: str | None, principal: Principal) -> ItemsTable:
+        """The items of one type, or of all, for SQL; `principal` sees all of them but secret properties."""
+        return ItemsTable(self._database, lambda: self._schema, item_type)
+
+    def edges_table(self, name: str | None, principal: Principal) -> EdgesTable:
+        """The edges of one name, or all, for SQL."""
+        return EdgesTable(self._database, lambda: self._schema, name)
+
+    def _hides(self, item: Item) -> bool:
+        return bool(item["deleted"]) and self._schema.registered
+
+
+def _is_registered(connection: apsw.Connection, mode: AccountMode) -> bool:
+    if mode != "auto":
+        return mode == "registered"
+    return connection.execute("SELECT 1 FROM settings WHERE key = 'account' AND value = 'registered'").fetchone() is not None

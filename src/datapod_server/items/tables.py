@@ -1,0 +1,216 @@
+"""Items and edges as tables of the query language: they fit its `Table` protocol without importing it. Source: design, 5.
+
+Rows are read in batches, each of which shows one state of the pod; no transaction stays open between two of them, so a slow query keeps
+nobody from writing. Deleted items, edges of deleted items, and secret properties are absent.
+"""
+
+from __future__ import annotations
+
+from array import array
+from collections.abc import Callable, Collection, Iterator, Sequence
+from typing import Any
+
+import apsw
+
+from datapod_server.items.kinds import ValueType
+from datapod_server.items.reading import rows_as_json
+from datapod_server.items.schema import Schema
+from datapod_server.items.secrets import is_secret
+from datapod_server.storage.sqlite import Database
+from datapod_server.values.atoms import Atom, number
+from datapod_server.values.path import Path
+from datapod_server.values.rows import Cell, Row
+from datapod_server.values.timestamp import Timestamp
+
+_BATCH = 2000
+_TYPE, _CREATED, _MODIFIED, _SERVER_MODIFIED = (Path((name,)) for name in ("type", "dateCreated", "dateModified", "dateServerModified"))
+_SOURCE, _TARGET, _NAME = (Path((name,)) for name in ("source", "target", "name"))
+
+Property = tuple[Path, ValueType, str]
+"""The column, the type and the name of what is stored under one number of the value tables."""
+
+
+class _Stored:
+    """What both tables share: which numbers of the value tables are which columns, and reading values in batches."""
+
+    base: tuple[Path, ...]
+    _rows: str
+    _names: str
+
+    def __init__(self, database: Database, schema: Callable[[], Schema], restriction: tuple[str, ...]) -> None:
+        self._database = database
+        self._schema = schema
+        self._restriction = restriction
+
+    def columns(self) -> Sequence[Path]:
+        """The columns that every row has, then the properties in the order in which the pod got to know them."""
+        with self._database.read() as connection:
+            used = set(connection.execute(self._names, self._restriction))
+        properties = _properties(self._schema())
+        seen = {
+            number: properties[number][0]
+            for item_type, number in used
+            if number in properties and not is_secret(item_type, properties[number][2])
+        }
+        return (*self.base, *(seen[number] for number in sorted(seen) if seen[number] not in self.base))
+
+    def relation(self) -> None:
+        """None: only `rows` reads it; the engine does not hold it."""
+
+    def _row_numbers(self) -> array[int]:
+        with self._database.read() as connection:
+            return array("q", sorted(row for (row,) in connection.execute(self._rows, self._restriction)))
+
+    def _wanted(self, columns: Collection[Path] | None) -> dict[int, Property]:
+        properties = _properties(self._schema())
+        return {
+            number: entry for number, entry in properties.items() if entry[0] not in self.base and (columns is None or entry[0] in columns)
+        }
+
+
+class ItemsTable(_Stored):
+    """One row per item that is not deleted, by creation; its name is the item's id.
+
+    Args:
+        schema: The pod's schema as it is published.
+        item_type: Only items of this type; None for all.
+    """
+
+    base = (_TYPE, _CREATED, _MODIFIED, _SERVER_MODIFIED)
+
+    def __init__(self, database: Database, schema: Callable[[], Schema], item_type: str | None) -> None:
+        where = "" if item_type is None else "type = ?1 AND "
+        self._count = f"SELECT count(*) FROM items WHERE {where}NOT deleted"  # noqa: S608 - constant texts; values are parameters
+        self._rows = f"SELECT row FROM items WHERE {where}NOT deleted"  # noqa: S608
+        self._names = _names(f"SELECT row, type FROM items WHERE {where}NOT deleted")  # noqa: S608
+        super().__init__(database, schema, () if item_type is None else (item_type,))
+
+    def row_count(self) -> int:
+        with self._database.read() as connection:
+            return next(int(count) for (count,) in connection.execute(self._count, self._restriction))
+
+    def rows(self, *, columns: Collection[Path] | None = None) -> Iterator[Row]:
+        """All rows; of the properties only those in `columns`, if given."""
+        wanted = self._wanted(columns)
+        numbers = self._row_numbers()
+        for start in range(0, len(numbers), _BATCH):
+            with self._database.read() as connection:
+                batch = rows_as_json(numbers[start : start + _BATCH])
+                items = list(connection.execute(_ITEMS, (batch,)))
+                values = _values(connection, batch, wanted, {item[0]: item[2] for item in items})
+            for row, item_id, item_type, created, modified, server_modified in items:
+                time = server_modified / 1000
+                cells = [
+                    Cell(_TYPE, item_type, time),
+                    Cell(_CREATED, Timestamp(created / 1000), time),
+                    Cell(_MODIFIED, Timestamp(modified / 1000), time),
+                    Cell(_SERVER_MODIFIED, Timestamp(time), time),
+                ]
+                cells += [Cell(column, value, time) for column, value in values.get(row, ())]
+                yield Row(Path((item_id,)), cells)
+
+
+class EdgesTable(_Stored):
+    """One row per edge between items that are not deleted, by creation; its name is the id of the edge's own item.
+
+    Args:
+        name: Only edges of this name; None for all.
+    """
+
+    base = (_SOURCE, _TARGET, _NAME)
+
+    def __init__(self, database: Database, schema: Callable[[], Schema], name: str | None) -> None:
+        tail = _LIVE_EDGES + ("" if name is None else " AND edges.name = ?1")
+        self._count = f"SELECT count(*) FROM {tail}"  # noqa: S608 - constant texts; values are parameters
+        self._rows = f"SELECT edges.self FROM {tail}"  # noqa: S608
+        self._names = _names(f"SELECT items.row, items.type FROM {tail}")  # noqa: S608
+        super().__init__(database, schema, () if name is None else (name,))
+
+    def row_count(self) -> int:
+        with self._database.read() as connection:
+            return next(int(count) for (count,) in connection.execute(self._count, self._restriction))
+
+    def rows(self, *, columns: Collection[Path] | None = None) -> Iterator[Row]:
+        """All rows; of the edges' own properties only those in `columns`, if given."""
+        wanted = self._wanted(columns)
+        numbers = self._row_numbers()
+        for start in range(0, len(numbers), _BATCH):
+            with self._database.read() as connection:
+                batch = rows_as_json(numbers[start : start + _BATCH])
+                edges = list(connection.execute(_EDGES, (batch,)))
+                values = _values(connection, batch, wanted, {edge[0]: edge[2] for edge in edges})
+            for row, edge_id, _, server_modified, source, target, name in edges:
+                time = server_modified / 1000
+                cells = [Cell(_SOURCE, source, time), Cell(_TARGET, target, time), Cell(_NAME, name, time)]
+                cells += [Cell(column, value, time) for column, value in values.get(row, ())]
+                yield Row(Path((edge_id,)), cells)
+
+
+_ITEMS = """
+SELECT row, id, type, dateCreated, dateModified, dateServerModified FROM items
+WHERE row IN (SELECT value FROM json_each(?1)) AND NOT deleted ORDER BY row
+"""
+_LIVE_EDGES = """edges JOIN items ON items.row = edges.self AND NOT items.deleted
+JOIN items AS source ON source.row = edges.source AND NOT source.deleted
+JOIN items AS target ON target.row = edges.target AND NOT target.deleted WHERE true"""
+_EDGES = f"""
+SELECT items.row, items.id, items.type, items.dateServerModified, source.id, target.id, edges.name FROM {_LIVE_EDGES}
+AND edges.self IN (SELECT value FROM json_each(?1)) ORDER BY edges.self
+"""  # noqa: S608 - constant texts
+_VALUES = " UNION ALL ".join(
+    f"SELECT item, name, value FROM {table}"  # noqa: S608 - constant texts
+    " WHERE item IN (SELECT value FROM json_each(?1)) AND name IN (SELECT value FROM json_each(?2))"
+    for table in ("strings", "integers", "reals")
+)
+
+
+def _names(items: str) -> str:
+    """Which types of these items (a query for `row` and `type`) carry which names."""
+    return " UNION ".join(
+        f"SELECT DISTINCT found.type, {table}.name FROM ({items}) AS found CROSS JOIN {table} ON {table}.item = found.row"  # noqa: S608
+        for table in ("strings", "integers", "reals")
+    )
+
+
+def _properties(schema: Schema) -> dict[int, Property]:
+    found = {}
+    for name, stored_number in schema.numbers.items():
+        kind = schema.find(name)
+        if kind is not None:
+            found[stored_number] = (Path((name,)), kind, name)
+    return found
+
+
+def _values(
+    connection: apsw.Connection, batch: str, wanted: dict[int, Property], types: dict[int, str]
+) -> dict[int, list[tuple[Path, Atom]]]:
+    """The wanted properties of each row, in the order of their numbers."""
+    values: dict[int, list[tuple[int, Path, Atom]]] = {}
+    if wanted:
+        for row, stored_number, value in connection.execute(_VALUES, (batch, rows_as_json(wanted))):
+            column, kind, name = wanted[stored_number]
+            item_type = types.get(row)
+            if item_type is not None and not is_secret(item_type, name):
+                atom = _atom(value, kind)
+                if atom is not None:
+                    values.setdefault(row, []).append((stored_number, column, atom))
+    for entries in values.values():
+        entries.sort(key=_by_number)
+    return {row: [entry[1:] for entry in entries] for row, entries in values.items()}
+
+
+def _by_number(entry: tuple[int, Path, Atom]) -> int:
+    return entry[0]
+
+
+def _atom(value: Any, kind: ValueType) -> Atom:
+    """A stored value as an atom; None for one that does not fit the schema."""
+    match kind:
+        case ValueType.TEXT:
+            return value if isinstance(value, str) else None
+        case ValueType.REAL:
+            return number(value) if isinstance(value, float) else None
+        case ValueType.DATE_TIME:
+            return Timestamp(value / 1000) if isinstance(value, int) else None
+        case _:
+            return value if isinstance(value, int) else None

@@ -1,0 +1,302 @@
+"""One write transaction over items and edges. Rows are gathered and written in batches; whatever has to see them flushes first.
+
+Source: pod-protocol.md, 4 to 7.
+"""
+
+from __future__ import annotations
+
+import re
+import secrets
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import apsw
+
+from datapod_server.errors import Failed, Forbidden, Invalid, NotFound
+from datapod_server.items.kinds import GREATEST_INTEGER, LEAST_INTEGER, Stored, to_stored
+from datapod_server.items.malformed import Malformed, json_kind
+from datapod_server.items.reading import BASE, Item, read_items
+from datapod_server.items.runs import PLUGIN_RUN, BeforeRun, PreparedRun
+from datapod_server.items.schema import DEFINING_KEYS, Entry, Schema, contradiction
+from datapod_server.principal import Kind, Principal
+
+_ID = re.compile(r"[a-zA-Z0-9_-]{6,36}")
+_TYPE = re.compile(r"[a-zA-Z][a-zA-Z0-9_]{0,127}")
+_SPECIAL = frozenset({"id", "type", "dateCreated", "dateModified", "dateServerModified", "deleted", "rowid"})
+_FOR_OWNERS_ONLY = frozenset({"pluginPermissions", "pluginRestart", "pluginSchedule"})
+_FLUSH_AT = 20_000
+
+_INSERT = {
+    "items": "INSERT INTO items VALUES (?, ?, ?, ?, ?, ?, ?)",
+    "edges": "INSERT INTO edges VALUES (?, ?, ?, ?)",
+    "strings": "INSERT INTO strings VALUES (?, ?, ?)",
+    "integers": "INSERT INTO integers VALUES (?, ?, ?)",
+    "reals": "INSERT INTO reals VALUES (?, ?, ?)",
+}
+_REPLACE = {table: f"INSERT OR REPLACE INTO {table} VALUES (?, ?, ?)" for table in ("strings", "integers", "reals")}  # noqa: S608
+_ERASE = {table: f"DELETE FROM {table} WHERE item = ? AND name = ?" for table in ("strings", "integers", "reals")}  # noqa: S608
+_CARRIED = " UNION ALL ".join(f"SELECT 1 FROM (SELECT 1 FROM {table} WHERE name = ?1 LIMIT 1)" for table in _REPLACE)  # noqa: S608
+
+
+class Writing:
+    """The work of one transaction; `ItemStore` makes it, commits, and publishes `schema` and starts `prepared` afterwards."""
+
+    def __init__(
+        self,
+        connection: apsw.Connection,
+        schema: Schema,
+        clock: Callable[[], int],
+        principal: Principal,
+        before_run: BeforeRun | None,
+    ) -> None:
+        self._connection = connection
+        self.schema = schema
+        self._owns_schema = False
+        self._clock = clock
+        self._principal = principal
+        self._before_run = before_run
+        self._gathered: dict[str, list[tuple[Any, ...]]] = {table: [] for table in _INSERT}
+        self._touched: dict[int, int] = {}
+        self._rows: dict[str, int] = {}
+        self._next_row = next(row for (row,) in connection.execute("SELECT coalesce(max(row), 0) + 1 FROM items"))
+        self.prepared: list[tuple[PreparedRun, str]] = []
+
+    def create(self, properties: Mapping[str, Any]) -> str:
+        """Store a new item; its id. Source: pod-protocol.md, 6.1."""
+        item_type = properties.get("type")
+        if type(item_type) is not str:
+            raise _wrong(properties, "type", "a string")
+        if not _TYPE.fullmatch(item_type):
+            raise Invalid(f"Item type '{item_type}' does not satisfy the format {_TYPE.pattern}")
+        item_id = properties.get("id")
+        if item_id is None:
+            item_id = secrets.token_hex(16)
+        elif type(item_id) is not str:
+            raise _wrong(properties, "id", "a string")
+        elif not _ID.fullmatch(item_id):
+            raise Invalid(f"Item id '{item_id}' does not satisfy the format ^{_ID.pattern}$")
+        entry = self._entry(item_type, properties) if item_type in DEFINING_KEYS else None
+        if entry is not None:
+            existing = self.schema.entries.get(entry)
+            if existing is not None:
+                return existing
+            self._define(entry, item_id)
+        self._insert(item_id, item_type, properties)
+        if item_type == PLUGIN_RUN:
+            self._prepare_run(item_id, properties)
+        return item_id
+
+    def define(self, entry: Entry) -> str:
+        """Store a schema entry unless an equal one is there; the id of the stored one. Source: pod-protocol.md, 5.2."""
+        return self.create({"type": entry[0], **dict(zip(DEFINING_KEYS[entry[0]], entry[1:], strict=True))})
+
+    def update(self, properties: Mapping[str, Any]) -> None:
+        """Change an item, or only touch it. Source: pod-protocol.md, 6.3."""
+        item_id = properties.get("id")
+        if type(item_id) is not str:
+            raise _wrong(properties, "id", "a string")
+        row, item_type = self._get(item_id)
+        now = self._clock()
+        modified = properties.get("dateModified", now)
+        if type(modified) is not int or not LEAST_INTEGER <= modified <= GREATEST_INTEGER:
+            raise Invalid(f"Cannot parse dateModified {json_kind(modified)} to i64")
+        deleted = properties.get("deleted")
+        if deleted is not None and type(deleted) is not bool:
+            raise _wrong(properties, "deleted", "a boolean")
+        if item_type in DEFINING_KEYS:
+            self._check_definition_kept(item_id, item_type, properties)
+        self._check_right(item_type, properties)
+        for name, value in properties.items():
+            if name not in _SPECIAL:
+                self._set(row, name, value)
+        self._connection.execute(
+            "UPDATE items SET dateModified = ?, dateServerModified = ?, deleted = coalesce(?, deleted) WHERE row = ?",
+            (modified, now, deleted, row),
+        )
+
+    def delete(self, item_id: str) -> None:
+        """Mark an item deleted. Source: pod-protocol.md, 6.4."""
+        self.update({"id": item_id, "deleted": True})
+
+    def create_edge(self, source: str, target: str, name: str, self_id: str | None) -> str:
+        """Store an edge; the id of its own item. Source: pod-protocol.md, 7.2."""
+        if not name:
+            raise Invalid("An edge needs a name that is not empty (_name)")
+        self_row = None
+        if self_id is not None:
+            self_row = self._row(self_id)
+            if self_row is None:
+                raise Invalid(f"Failed to create edge with _self: {self_id}")
+        source_row = self._row(source)
+        if source_row is None:
+            raise NotFound(f"Edge source not found: {source}")
+        target_row = self._row(target)
+        if target_row is None:
+            raise NotFound(f"Edge target not found: {target}")
+        now = self._clock()
+        if self_id is None or self_row is None:
+            self_id = secrets.token_hex(16)
+            self_row = self._add_item(self_id, "Edge", now, now, now, deleted=False)
+        self._gathered["edges"].append((self_row, source_row, name, target_row))
+        self._touched[source_row] = now
+        return self_id
+
+    def delete_edges(self, source: str, target: str, name: str | None) -> None:
+        """Remove the edges between two items and mark their own items deleted. Source: pod-protocol.md, 7.4."""
+        self.flush()
+        source_row, target_row = self._row(source), self._row(target)
+        found = (
+            []
+            if source_row is None or target_row is None
+            else list(
+                self._connection.execute(
+                    "SELECT self FROM edges JOIN items ON items.row = edges.self"
+                    " WHERE source = ?1 AND target = ?2 AND (?3 IS NULL OR name = ?3) AND NOT items.deleted",
+                    (source_row, target_row, name),
+                )
+            )
+        )
+        if not found or source_row is None:
+            raise NotFound("Edge not found")
+        for (row,) in found:
+            now = self._clock()
+            self._connection.execute("DELETE FROM edges WHERE self = ?", (row,))
+            self._connection.execute("UPDATE items SET deleted = 1, dateModified = ?1, dateServerModified = ?1 WHERE row = ?2", (now, row))
+        self._touched[source_row] = self._clock()
+
+    def flush(self) -> None:
+        """Write what was gathered, so that statements see it. Raises `Failed` for an id that is taken."""
+        try:
+            for table, rows in self._gathered.items():
+                if rows:
+                    self._connection.executemany(_INSERT[table], rows)
+                    rows.clear()
+        except apsw.ConstraintError as error:
+            raise Failed(f"Failed to store: {str(error).removeprefix('ConstraintError: ')}") from error
+        if self._touched:
+            self._connection.executemany(
+                "UPDATE items SET dateServerModified = ? WHERE row = ?", [(now, row) for row, now in self._touched.items()]
+            )
+            self._touched.clear()
+
+    def find_item(self, item_id: str) -> Item | None:
+        """An item as this transaction has it, deleted or not."""
+        self.flush()
+        rows = self._connection.execute(f"SELECT {BASE} FROM items WHERE id = ?", (item_id,))  # noqa: S608
+        return next((item for _, item in read_items(self._connection, self.schema, rows)), None)
+
+    def _insert(self, item_id: str, item_type: str, properties: Mapping[str, Any]) -> None:
+        now = self._clock()
+        created, modified = _date(properties, "dateCreated", now), _date(properties, "dateModified", now)
+        _date(properties, "dateServerModified", now)
+        deleted = properties.get("deleted", False)
+        if type(deleted) is not bool:
+            raise _wrong(properties, "deleted", "a boolean")
+        if type(properties.get("rowid", 0)) not in (int, type(None)):
+            raise _wrong(properties, "rowid", "an integer")
+        row = self._add_item(item_id, item_type, created, modified, now, deleted=deleted)
+        for name, value in properties.items():
+            if name not in _SPECIAL:
+                kind = self.schema.get(name, value)
+                if value is not None:
+                    self._gathered[kind.table].append((row, self._number(name), to_stored(value, kind, name)))
+
+    def _add_item(self, item_id: str, item_type: str, created: int, modified: int, now: int, *, deleted: bool) -> int:
+        row: int = self._next_row
+        self._next_row += 1
+        self._rows[item_id] = row
+        gathered = self._gathered["items"]
+        gathered.append((row, item_id, item_type, created, modified, now, deleted))
+        if len(gathered) >= _FLUSH_AT:
+            self.flush()
+        return row
+
+    def _set(self, row: int, name: str, value: Any) -> None:
+        kind = self.schema.get(name, value)
+        if value is None:
+            self._connection.execute(_ERASE[kind.table], (row, self.schema.numbers.get(name)))
+        else:
+            stored: Stored = to_stored(value, kind, name)
+            self._connection.execute(_REPLACE[kind.table], (row, self._number(name), stored))
+
+    def _number(self, name: str) -> int:
+        number = self.schema.numbers.get(name)
+        if number is None:
+            number = self._own_schema().number(name, self._connection)
+        return number
+
+    def _own_schema(self) -> Schema:
+        if not self._owns_schema:
+            self.schema = self.schema.copy()
+            self._owns_schema = True
+        return self.schema
+
+    def _row(self, item_id: str) -> int | None:
+        row = self._rows.get(item_id)
+        if row is None:
+            for (found,) in self._connection.execute("SELECT row FROM items WHERE id = ?", (item_id,)):
+                row = self._rows[item_id] = int(found)
+        return row
+
+    def _get(self, item_id: str) -> tuple[int, str]:
+        self.flush()
+        for row, item_type in self._connection.execute("SELECT row, type FROM items WHERE id = ?", (item_id,)):
+            return int(row), str(item_type)
+        raise NotFound(f"Item with id {item_id} not found")
+
+    def _entry(self, item_type: str, properties: Mapping[str, Any]) -> Entry:
+        texts = []
+        for key in DEFINING_KEYS[item_type]:
+            text = properties.get(key)
+            if type(text) is not str:
+                raise _wrong(properties, key, "a string")
+            texts.append(text)
+        return (item_type, texts[0], texts[1], texts[2])
+
+    def _define(self, entry: Entry, item_id: str) -> None:
+        soft = self.schema.check(entry)
+        name = entry[2]
+        if soft is not None and name in self.schema.numbers:
+            self.flush()
+            if self._connection.execute(_CARRIED, (self.schema.numbers[name],)).fetchone() is not None:
+                raise contradiction(name, soft, entry[3])
+        self._own_schema().add(entry, item_id)
+
+    def _check_definition_kept(self, item_id: str, item_type: str, properties: Mapping[str, Any]) -> None:
+        stored = self.find_item(item_id) or {}
+        for key in DEFINING_KEYS[item_type]:
+            if key in properties and properties[key] != stored.get(key):
+                raise Invalid(f"A definition in the schema cannot be changed ({key} of {item_id}); define another name instead")
+
+    def _check_right(self, item_type: str, properties: Mapping[str, Any]) -> None:
+        # Without this a plugin could widen its own rights. Source: pod-protocol.md, 23.5.
+        if self._principal.kind is Kind.RUN and item_type == PLUGIN_RUN:
+            for name in sorted(_FOR_OWNERS_ONLY & properties.keys()):
+                raise Forbidden(f"Permission denied: write PluginRun.{name}", right=f"write PluginRun.{name}")
+
+    def _prepare_run(self, item_id: str, properties: Mapping[str, Any]) -> None:
+        self.flush()
+        if self._before_run is None:
+            return
+        prepared = self._before_run(item_id, properties, self.find_item, self._principal)
+        if prepared is None:
+            return
+        self.prepared.append((prepared, str(properties["targetItemId"])))
+        for name, value in prepared.properties.items():
+            if self.schema.find(name) is not None:
+                self._set(self._rows[item_id], name, value)
+
+
+def _date(properties: Mapping[str, Any], name: str, now: int) -> int:
+    value = properties.get(name)
+    if value is None:
+        return now
+    if type(value) is not int or not LEAST_INTEGER <= value <= GREATEST_INTEGER:
+        raise _wrong(properties, name, "an integer")
+    return value
+
+
+def _wrong(properties: Mapping[str, Any], name: str, wanted: str) -> Malformed:
+    if name not in properties:
+        return Malformed("", f"missing field `{name}`")
+    return Malformed(name, f"invalid type: {json_kind(properties[name])}, expected {wanted}")
