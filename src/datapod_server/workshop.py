@@ -1,6 +1,7 @@
 """The half of a pod that works with tables and code: types, collections, queries, in-server Python.
 
-A room of its own beside `pod.py`, since it imports the engine: a pod whose owner only keeps items opens without it.
+The table engine and the types that stand on it are imported when they are first asked for: a script that only prints, or an owner who only
+keeps items, does not wait half a second for them, nor hold their memory.
 """
 
 from __future__ import annotations
@@ -12,8 +13,6 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
-from datapod_server import datasets, procedures
-from datapod_server.datasets import Dataset, DatasetPlace, drop_unreferenced
 from datapod_server.entities.collection import Collection, Making
 from datapod_server.entities.config import Config, automatic_id
 from datapod_server.entities.records import Records
@@ -22,9 +21,6 @@ from datapod_server.entities.types import TypeRegistry, decode_params
 from datapod_server.errors import Invalid
 from datapod_server.messages import Cancellation, Perform
 from datapod_server.principal import OWNER, Principal
-from datapod_server.procedures.workbench import LineExpressions, LineProgram, Output, QueryRows, Workbench
-from datapod_server.sql.tables import Table, UserFunction
-from datapod_server.storage.engine import Engine
 from datapod_server.storage.keys import SubKey
 from datapod_server.vfs import Vfs
 from datapod_server.workers.parameters import PythonPluginParams, WorkerSettings
@@ -34,7 +30,11 @@ from datapod_server.workers.workers import Workers
 from datapod_server.workers.zygote import Zygote
 
 if TYPE_CHECKING:
+    from datapod_server.datasets import Dataset
+    from datapod_server.procedures.workbench import LineExpressions, LineProgram, Output, QueryRows, Workbench
     from datapod_server.sql.queries import Queries
+    from datapod_server.sql.tables import Table, UserFunction
+    from datapod_server.storage.engine import Engine
 
 
 class ItemTables(Protocol):
@@ -74,23 +74,34 @@ class Workshop:
         self._engine: Engine | None = None
         self._own_zygote = None if zygote is not None else Zygote.start()
         self.vfs = Vfs(directory)
-        self.types: dict[str, TypeRegistry[Any]] = {name: TypeRegistry(name) for name in ("datasets", "procedures", "functions", "plugins")}
-        datasets.register(self.types["datasets"])
-        procedures.register(self.types["procedures"])
-        self.types["plugins"].add(PluginKind)
+        self.types: dict[str, TypeRegistry[Any]] = {
+            "datasets": TypeRegistry("datasets", _register_datasets),
+            "procedures": TypeRegistry("procedures", _register_procedures),
+            "functions": TypeRegistry("functions"),
+            "plugins": TypeRegistry("plugins", lambda types: types.add(PluginKind)),
+        }
         self.datasets = Collection("datasets", self.types["datasets"], _Datasets(self), records)
         self.procedures = Collection("procedures", self.types["procedures"], _Procedures(self), records)
         self.functions = Collection("functions", self.types["functions"], _Functions(), records)
         self.plugins = Collection("plugins", self.types["plugins"], _Plugins(self), records)
         services = Services(self.datasets.ready, self.vfs, self._set_optimization_level)
         self.workers = Workers(zygote or self._started_zygote(), perform, services, settings, directory)
-        self.workbench = Workbench(self.vfs, self.create_output, self._run_query, self._bind_lines)
         for collection in self._collections():
             collection.restore()
+
+    @cached_property
+    def workbench(self) -> Workbench:
+        """What procedures get handed in."""
+        from datapod_server.procedures.workbench import Workbench
+
+        return Workbench(self.vfs, self.create_output, self._run_query, self._bind_lines)
 
     @property
     def engine(self) -> Engine:
         """The table engine, opened when it is first needed. Raises `Unauthorized` for a wrong key."""
+        from datapod_server.datasets import drop_unreferenced
+        from datapod_server.storage.engine import Engine
+
         with self._lock:
             if self._engine is None:
                 path = None if self._directory is None else self._directory / "tables.duckdb"
@@ -110,8 +121,14 @@ class Workshop:
         config = Config(entity_id or automatic_id(), kind_name, dict(params) or None, generated=not entity_id)
         kind = self.types["datasets"].get(kind_name)
         key = _new_key()
-        dataset = kind.create(decode_params(config.params, kind), DatasetPlace(self.engine, key))
+        dataset = kind.create(decode_params(config.params, kind), self.place(key))
         return BuiltOutput(self.datasets, config, dataset, key)
+
+    def place(self, key: str) -> Any:
+        """Where the data of a dataset lives."""
+        from datapod_server.datasets import DatasetPlace
+
+        return DatasetPlace(self.engine, key)
 
     def close(self) -> None:
         """Close code first, then what it used."""
@@ -144,6 +161,8 @@ class Workshop:
         return name in BUILT_IN
 
     def _run_query(self, query: str | dict[str, Any], cancellation: Cancellation) -> QueryRows:
+        from datapod_server.procedures.workbench import QueryRows
+
         run = self.queries.run if isinstance(query, str) else self.queries.run_clauses
         result = run(query, principal=OWNER, cancellation=cancellation)
         return QueryRows(iter(result.rows()), result.plain)
@@ -220,7 +239,7 @@ class _Datasets:
         return _new_key()
 
     def build(self, making: Making) -> Dataset:
-        dataset: Dataset = making.kind.create(making.params, DatasetPlace(self._workshop.engine, making.data_key))
+        dataset: Dataset = making.kind.create(making.params, self._workshop.place(making.data_key))
         return dataset
 
     def status(self, live: Dataset) -> dict[str, Any]:
@@ -309,6 +328,18 @@ class _Plugins:
 
     def close(self, live: Plugin) -> None:
         live.close()
+
+
+def _register_datasets(types: TypeRegistry[Any]) -> None:
+    from datapod_server import datasets
+
+    datasets.register(types)
+
+
+def _register_procedures(types: TypeRegistry[Any]) -> None:
+    from datapod_server import procedures
+
+    procedures.register(types)
 
 
 def _new_key() -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+from collections.abc import Callable
 from typing import Any, Generic, Protocol, TypeVar
 
 import msgspec
@@ -29,8 +31,11 @@ K = TypeVar("K", bound=Kind)
 class TypeRegistry(Generic[K]):
     """The types of one collection, by name."""
 
-    def __init__(self, collection: str) -> None:
+    def __init__(self, collection: str, fill: Callable[[TypeRegistry[K]], None] | None = None) -> None:
+        """`fill` adds the built-in types when the registry is first asked: their modules may be heavy."""
         self.collection = collection
+        self._fill = fill
+        self._filling = threading.RLock()
         self._kinds: dict[str, K] = {}
 
     def add(self, kind: K, /) -> None:
@@ -40,17 +45,25 @@ class TypeRegistry(Generic[K]):
         self._kinds[kind.name] = kind
 
     def names(self) -> list[str]:
+        self._ensure()
         return sorted(self._kinds)
 
     def find(self, name: str) -> K | None:
+        self._ensure()
         return self._kinds.get(name)
 
     def get(self, name: str) -> K:
         """Raises `Invalid` in the words that clients match."""
-        kind = self._kinds.get(name)
+        kind = self.find(name)
         if kind is None:
             raise Invalid(f"couldn't find type '{name}' in registry", type=name, known=self.names())
         return kind
+
+    def _ensure(self) -> None:
+        with self._filling:
+            fill, self._fill = self._fill, None
+            if fill is not None:
+                fill(self)
 
 
 def decode_params(params: Any, kind: Kind) -> Any:

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from datapod_server.api.router import Route
 from datapod_server.api.v1.bodies import json_body, whole_parameter
 from datapod_server.api.v1.query import answer_query
-from datapod_server.datasets import Dataset
 from datapod_server.errors import Invalid
 from datapod_server.messages import Request, Response
 from datapod_server.pod import Pod
@@ -18,6 +17,9 @@ from datapod_server.values.json import atom_from_json, atom_to_json, encode
 from datapod_server.values.path import Path
 from datapod_server.values.rows import Cell, Row
 from datapod_server.values.timestamp import format_seconds, time_from_json
+
+if TYPE_CHECKING:
+    from datapod_server.datasets import Dataset
 
 _BASE = "/v1/datasets/{id}"
 _SLICE = frozenset({"offset", "limit"})
