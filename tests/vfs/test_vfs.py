@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from datapod_server.errors import Failed, Invalid
+from datapod_server.errors import Failed, Forbidden, Invalid
 from datapod_server.vfs import Vfs
 
 ENDINGS = ["gz", "bz2", "bzip2", "xz", "lz4", "zst", "zstd"]
@@ -187,3 +187,18 @@ def test_an_http_error_quotes_code_url_and_answer(vfs, website):
 def test_a_server_that_is_not_there_is_a_clear_error(vfs):
     with pytest.raises(Failed, match="reading http://127"):
         vfs.read_lines("http://127.0.0.1:9/x")
+
+
+@pytest.mark.parametrize("way", ["secret/keys.json", "./secret/../secret/keys.json", "link.json", "folder/keys.json"])
+def test_no_url_opens_what_is_hidden(tmp_path, way):
+    (tmp_path / "secret").mkdir()
+    (tmp_path / "secret/keys.json").write_text("the keys")
+    (tmp_path / "link.json").symlink_to(tmp_path / "secret/keys.json")
+    (tmp_path / "folder").symlink_to(tmp_path / "secret")
+    url = f"file://{tmp_path}/{way}"
+    for hidden in ("secret", "secret/keys.json"):
+        vfs = Vfs(tmp_path, [tmp_path / hidden])
+        for call in (vfs.read_lines, vfs.info, vfs.ls, vfs.erase, lambda url, vfs=vfs: vfs.open_write(url).__enter__()):
+            with pytest.raises(Forbidden, match="hidden from URLs"):
+                call(url)
+    assert (tmp_path / "secret/keys.json").read_text() == "the keys"

@@ -301,7 +301,7 @@ class Engine:
         if self._path is None or self._key is None:
             root.execute("ATTACH ':memory:' AS data")
             return
-        root.execute(f"LOAD {_literal(str(_crypto_extension()))}")
+        root.execute(f"LOAD {_literal(str(crypto_extension()))}")
         key = base64.b64encode(self._key.reveal()).decode()
         try:
             root.execute(f"ATTACH {_literal(str(self._path))} AS data (ENCRYPTION_KEY {_literal(key)})")
@@ -353,7 +353,7 @@ def _literal(text: str) -> str:
     return exp.Literal.string(text).sql(dialect="duckdb")
 
 
-def _crypto_extension() -> pathlib.Path:
+def crypto_extension() -> pathlib.Path:
     """The file of the `httpfs` extension in its wheel: DuckDB writes encrypted files only with the OpenSSL that it brings along."""
     found = importlib.util.find_spec("duckdb_extension_httpfs")
     if found is None or not found.submodule_search_locations:

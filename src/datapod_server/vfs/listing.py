@@ -14,7 +14,7 @@ from msgspec import Struct, field
 from datapod_server.errors import Failed, Invalid
 from datapod_server.vfs.http import http_info
 from datapod_server.vfs.reading import UNSUPPORTED
-from datapod_server.vfs.url import Url, local_path, parse_url
+from datapod_server.vfs.url import Url, parse_url
 
 if TYPE_CHECKING:
     from datapod_server.vfs.vfs import Vfs
@@ -43,7 +43,7 @@ def info(vfs: Vfs, text: str) -> Info | None:
     match url.scheme:
         case "file":
             try:
-                return _local_info(local_path(url, vfs.data_directory).stat())
+                return _local_info(vfs.local_path(url).stat())
             except OSError:
                 return None
         case "mem":
@@ -60,7 +60,7 @@ def ls(vfs: Vfs, text: str) -> Listing:
     url = parse_url(text)
     match url.scheme:
         case "file":
-            return _local_listing(url, local_path(url, vfs.data_directory))
+            return _local_listing(url, vfs.local_path(url))
         case "mem":
             return _memory_listing(vfs, url)
         case "http" | "https":

@@ -15,7 +15,7 @@ import zstandard
 from datapod_server.errors import Failed, Invalid
 from datapod_server.vfs.compression import compression_of
 from datapod_server.vfs.http import open_http
-from datapod_server.vfs.url import Url, local_path, parse_url
+from datapod_server.vfs.url import Url, parse_url
 
 if TYPE_CHECKING:
     from datapod_server.vfs.vfs import Vfs
@@ -58,7 +58,7 @@ def open_raw(vfs: Vfs, url: Url) -> Iterator[IO[bytes]]:
     """The bytes as they are stored."""
     match url.scheme:
         case "file":
-            path = local_path(url, vfs.data_directory)
+            path = vfs.local_path(url)
             with open_local(path, url) as stream:
                 yield stream
         case "mem":

@@ -3,21 +3,38 @@
 from __future__ import annotations
 
 import pathlib
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import AbstractContextManager
 from typing import IO
 
+from datapod_server.errors import Forbidden
 from datapod_server.vfs import listing, reading, writing
 from datapod_server.vfs.listing import Info, Listing
 from datapod_server.vfs.memory import MemoryFiles
+from datapod_server.vfs.url import Url, local_path
 
 
 class Vfs:
-    """Made once per pod. `data_directory` is what `file:///mldb_data/` stands for; `mem://` names are the pod's own and end with it."""
+    """Made once per pod. `data_directory` is what `file:///mldb_data/` stands for; `mem://` names are the pod's own and end with it.
 
-    def __init__(self, data_directory: pathlib.Path | None = None) -> None:
+    `hidden` are files and folders (with all below) that no URL opens, whatever it looks like: code inside the server asks for files
+    with the server's rights, and the owner's key file is not for it.
+    """
+
+    def __init__(self, data_directory: pathlib.Path | None = None, hidden: Collection[pathlib.Path] = ()) -> None:
         self.data_directory = data_directory
         self.memory = MemoryFiles()
+        self._hidden = tuple(path.resolve() for path in hidden)
+
+    def local_path(self, url: Url) -> pathlib.Path:
+        """The file that a `file` URL names. Raises `Forbidden` for what is hidden, also behind links."""
+        path = local_path(url, self.data_directory)
+        if self._hidden:
+            real = path.resolve()
+            if any(real == hidden or real.is_relative_to(hidden) for hidden in self._hidden):
+                raise Forbidden(f"Opening file {path}: this file is hidden from URLs, because it may hold keys", url=str(url))
+            return real if path.is_symlink() else path
+        return path
 
     def open_read(self, url: str) -> AbstractContextManager[IO[bytes]]:
         """The content, expanded by its ending.

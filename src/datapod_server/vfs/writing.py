@@ -16,7 +16,7 @@ import fsspec
 from datapod_server.errors import Failed, Invalid
 from datapod_server.vfs.compression import compression_of
 from datapod_server.vfs.reading import UNSUPPORTED
-from datapod_server.vfs.url import Url, local_path, parse_url
+from datapod_server.vfs.url import Url, parse_url
 
 if TYPE_CHECKING:
     from datapod_server.vfs.vfs import Vfs
@@ -38,7 +38,7 @@ def open_write(vfs: Vfs, text: str, *, append: bool = False) -> Iterator[IO[byte
 def _open_raw(vfs: Vfs, url: Url, append: bool) -> Iterator[IO[bytes]]:
     match url.scheme:
         case "file":
-            with _replacing(local_path(url, vfs.data_directory), append) as stream:
+            with _replacing(vfs.local_path(url), append) as stream:
                 yield stream
         case "mem":
             buffer = io.BytesIO()
@@ -98,7 +98,7 @@ def erase(vfs: Vfs, text: str) -> bool:
     url = parse_url(text)
     match url.scheme:
         case "file":
-            path = local_path(url, vfs.data_directory)
+            path = vfs.local_path(url)
             try:
                 path.unlink()
             except FileNotFoundError:
