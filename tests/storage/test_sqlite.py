@@ -94,3 +94,18 @@ def test_nothing_readable_reaches_the_disk_and_a_wrong_key_changes_nothing(tmp_p
         Database.open(path, key("cd" * 32))
     assert [file.name for file in tmp_path.iterdir()] == ["items.sqlite"]
     assert count(Database.open(path, key())) == 1
+
+
+def test_a_reader_that_stops_halfway_leaves_no_old_state_behind(tmp_path):
+    database = Database.open(tmp_path / "items.sqlite", key())
+    with database.write() as connection:
+        connection.execute("CREATE TABLE t (x); INSERT INTO t VALUES (1), (2), (3)")
+    kept = []
+    with database.read() as connection:
+        cursor = connection.execute("SELECT x FROM t")
+        kept.append((cursor, next(cursor)))
+    with database.write() as connection:
+        connection.execute("DELETE FROM t")
+    with database.read() as connection:
+        assert connection.execute("SELECT count(*) FROM t").fetchone() == (0,)
+    database.close()

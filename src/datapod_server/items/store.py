@@ -91,9 +91,9 @@ class ItemStore:
         """The edges of one item. Raises `NotFound` for an item that the account does not show. Source: 7.3."""
         schema = self._schema
         with self._database.read() as connection:
-            for row, deleted in connection.execute("SELECT row, deleted FROM items WHERE id = ?", (item_id,)):
-                if not (deleted and schema.registered):
-                    return list_edges(connection, schema, row, direction, expand=expand, deleted_ends=not schema.registered)
+            found = connection.execute("SELECT row, deleted FROM items WHERE id = ?", (item_id,)).fetchone()
+            if found is not None and not (found[1] and schema.registered):
+                return list_edges(connection, schema, found[0], direction, expand=expand, deleted_ends=not schema.registered)
         raise NotFound(f"Cannot find item id {item_id}")
 
     def search(self, query: Mapping[str, Any]) -> list[Item]:

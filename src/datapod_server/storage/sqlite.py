@@ -110,12 +110,14 @@ class Database:
             return self._connect()
 
     def _give_back(self, connection: apsw.Connection) -> None:
-        with contextlib.suppress(queue.Full):
-            self._readers.put_nowait(connection)
-            return
+        # A cursor that was not read to its end keeps its old state even after ROLLBACK; whoever got this connection next would see it.
+        if connection.txn_state() == apsw.SQLITE_TXN_NONE:
+            with contextlib.suppress(queue.Full):
+                self._readers.put_nowait(connection)
+                return
         with self._lock:
             self._open.discard(connection)
-        connection.close()
+        connection.close(True)
 
     def _connect(self) -> apsw.Connection:
         with self._lock:
