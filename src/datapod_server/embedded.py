@@ -130,7 +130,7 @@ def open(path: str | Path | None = None, *, key: str | None = None, owner: str |
 
 def _hidden(path: str | Path | None) -> tuple[str, ...]:
     """What code in the pod may not read: the data of all pods, and the key file."""
-    keys = str(key_file_path().parent)
+    keys = str(key_file_path())
     return (keys,) if path is None or str(path) == ":memory:" else (keys, str(Path(path).expanduser().absolute()))
 
 

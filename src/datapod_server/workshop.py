@@ -73,7 +73,8 @@ class Workshop:
         self._lock = threading.RLock()
         self._engine: Engine | None = None
         self._own_zygote = None if zygote is not None else Zygote.start()
-        self.vfs = Vfs(directory)
+        hidden = [Path(place) for place in settings.hidden]
+        self.vfs = Vfs(directory, [place for place in hidden if directory is None or not directory.is_relative_to(place)])
         self.types: dict[str, TypeRegistry[Any]] = {
             "datasets": TypeRegistry("datasets", _register_datasets),
             "procedures": TypeRegistry("procedures", _register_procedures),

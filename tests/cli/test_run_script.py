@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import time
 
@@ -143,3 +144,16 @@ def test_the_doctor_tells_what_protects_the_data(datapod_command, clean_environm
     for name in ("items encryption", "tables encryption", "Landlock", "seccomp", "container engine"):
         assert name in result.stdout
     assert result.returncode in (0, 1)
+
+
+def test_packages_are_loaded_first_and_one_that_fails_stops_no_other(run_script, tmp_path):
+    for name, main in (("good", "mldb.log('loaded')"), ("bad", "1 / 0")):
+        folder = tmp_path / "packages" / name
+        folder.mkdir(parents=True)
+        (folder / "mldb_plugin.json").write_text(json.dumps({"config": {"id": name, "type": "python", "params": {}}}))
+        (folder / "main.py").write_text(main)
+    source = "print(mldb.get('/v1/plugins/good').json()['state'])"
+    result = run_script(source, "--plugin-directory", (tmp_path / "packages").as_uri())
+    assert result.returncode == 0
+    assert result.stderr.rstrip().endswith("script runner plugin ok")
+    assert "it will be ignored" in result.stderr

@@ -56,7 +56,7 @@ def run(argv: list[str]) -> int:
             return 1
         if not options["dont_exit_after_script"]:
             print("Datapod ready (MLDB ready)", file=sys.stderr, flush=True)
-            return run_in_memory(body, mute=options["mute_final_output"], success="status")
+            return run_in_memory(body, mute=options["mute_final_output"], success="status", packages=options["plugin_directory"])
     return _serve(options, first, last)
 
 

@@ -22,6 +22,7 @@ _ROUTE = "/v1/types/plugins/python/routes/run"
 SCRIPT_OPTIONS = (
     Option(name="script-args", metavar="JSON", help="Becomes mldb.script.args; null if left out."),
     Option(name="script-args-url", metavar="URL", help="Read the arguments from this file; wins over --script-args."),
+    Option(name="plugin-directory", kind="many", metavar="URL", help="Folder whose plugins are loaded first; repeatable."),
     Option(name="mute-final-output", kind="flag", default=False, help="Do not print the answer of a script that failed."),
     Option(
         name="success",
@@ -53,7 +54,7 @@ def run(argv: list[str]) -> int:
     except ScriptError as error:
         print(f"datapod run-script: {error}", file=sys.stderr)
         return 1
-    return run_in_memory(body, mute=options["mute_final_output"], success=options["success"])
+    return run_in_memory(body, mute=options["mute_final_output"], success=options["success"], packages=options["plugin_directory"])
 
 
 def request_body(file: str, script_args: str | None, script_args_url: str | None) -> dict[str, Any]:
@@ -76,11 +77,15 @@ def request_body(file: str, script_args: str | None, script_args_url: str | None
     return body
 
 
-def run_in_memory(body: dict[str, Any], *, mute: bool, success: str) -> int:
+def run_in_memory(body: dict[str, Any], *, mute: bool, success: str, packages: tuple[str, ...] = ()) -> int:
     """Run the script in a pod of its own; what it prints appears on standard error while it runs."""
     from datapod_server.embedded import open as open_pod
 
     with open_pod(echo_output=True) as pod:
+        if packages:
+            from datapod_server.packages import load_packages
+
+            load_packages(pod.pod, packages)
         answer = pod.ask("POST", _ROUTE, payload=body)
         content = answer.content()
     good = answer.status == 200

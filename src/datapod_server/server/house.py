@@ -11,6 +11,7 @@ from datapod.keyfile import Keys, read_keys
 from datapod_server.admission import Admission
 from datapod_server.api import v1
 from datapod_server.errors import DatapodError, Failed
+from datapod_server.packages import load_packages
 from datapod_server.pod import Pod, PodParts
 from datapod_server.runners import RunnerSettings, callback_address, parse_process, parse_script
 from datapod_server.server.application import Application
@@ -86,18 +87,23 @@ class House:
         self.vault.keep_unlocked(keys.owner_key, DatabaseKey.parse(keys.database_key))
 
     def unlock_own_pod(self) -> None:
-        """Unlock the pod of the key file if it exists, so that its plugins come back without waiting for a request. Never raises."""
+        """Unlock the pod of the key file, so that its plugins come back without waiting for a request. Failures are logged.
+
+        It is made only where plugin packages are to be loaded into it.
+        """
         try:
             keys = _own_keys(self.settings)
-            if keys is None or not self.vault.exists(keys.owner_key):
+            packages = self.settings.plugin_directories
+            if keys is None or not (packages or self.vault.exists(keys.owner_key)):
                 return
             visit = self.vault.visit()
             try:
-                visit.unlock(keys.owner_key, DatabaseKey.parse(keys.database_key), create=False)
+                pod = visit.unlock(keys.owner_key, DatabaseKey.parse(keys.database_key), create=bool(packages))
+                load_packages(pod, packages)
             finally:
                 visit.close()
         except DatapodError as error:
-            log.warning("the pod of the key file stays locked: %s", error)
+            log.warning("the pod of the key file could not be made ready: %s", error)
 
     def close(self) -> None:
         """Lock every pod; runs and workers end first."""
