@@ -6,6 +6,7 @@ import json
 import subprocess
 import time
 
+import httpx
 import pytest
 
 
@@ -157,3 +158,20 @@ def test_packages_are_loaded_first_and_one_that_fails_stops_no_other(run_script,
     assert result.returncode == 0
     assert result.stderr.rstrip().endswith("script runner plugin ok")
     assert "it will be ignored" in result.stderr
+
+
+def test_without_a_script_the_old_command_line_serves_a_guarded_pod_in_memory(datapod_command, clean_environment, tmp_path, wait_until):
+    environment = clean_environment(tmp_path / "home") | {"LITERATE_DOC_BIND_FILENAME": str(tmp_path / "bound.json")}
+    command = datapod_command("mldb-runner", "-p", "11700-18000")
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True, cwd=tmp_path, env=environment) as process:
+        try:
+            assert process.stderr is not None
+            assert "MLDB ready" in process.stderr.readline()
+            address = f"http://127.0.0.1:{json.loads((tmp_path / 'bound.json').read_text())['port']}"
+            keys = json.loads((tmp_path / "home" / "pod_keys" / "keys.json").read_text())
+            assert httpx.get(f"{address}/v1/datasets").status_code == 401
+            auth = (keys["owner_key"], keys["database_key"])
+            wait_until(lambda: httpx.get(f"{address}/v1/datasets", auth=auth).status_code == 200)
+        finally:
+            process.terminate()
+            assert process.wait(20) == 0

@@ -89,16 +89,17 @@ class House:
     def unlock_own_pod(self) -> None:
         """Unlock the pod of the key file, so that its plugins come back without waiting for a request. Failures are logged.
 
-        It is made only where plugin packages are to be loaded into it.
+        It is made only where plugin packages are to be loaded into it, and where everything is in memory.
         """
         try:
             keys = _own_keys(self.settings)
             packages = self.settings.plugin_directories
-            if keys is None or not (packages or self.vault.exists(keys.owner_key)):
+            wanted = bool(packages) or self.settings.data_dir is None  # a pod in memory is there from the start, or never
+            if keys is None or not (wanted or self.vault.exists(keys.owner_key)):
                 return
             visit = self.vault.visit()
             try:
-                pod = visit.unlock(keys.owner_key, DatabaseKey.parse(keys.database_key), create=bool(packages))
+                pod = visit.unlock(keys.owner_key, DatabaseKey.parse(keys.database_key), create=wanted)
                 load_packages(pod, packages)
             finally:
                 visit.close()
