@@ -164,8 +164,10 @@ class Workshop:
     def _run_query(self, query: str | dict[str, Any], cancellation: Cancellation) -> QueryRows:
         from datapod_server.procedures.workbench import QueryRows
 
-        run = self.queries.run if isinstance(query, str) else self.queries.run_clauses
-        result = run(query, principal=OWNER, cancellation=cancellation)
+        if isinstance(query, str):
+            result = self.queries.run(query, principal=OWNER, cancellation=cancellation)
+        else:
+            result = self.queries.run_clauses(query, principal=OWNER, cancellation=cancellation)
         return QueryRows(iter(result.rows()), result.plain)
 
     def _bind_lines(self, expressions: LineExpressions) -> LineProgram:

@@ -80,7 +80,7 @@ class Expressions:
         if column.kind is not ColumnKind.MIXED:
             return Typed(value, _KINDS[column.kind], Presence(frozenset({column.column})), nan=column.kind in _WITH_NAN)
         base = "text" if column.base is ColumnKind.TEXT else "number" if column.base in (ColumnKind.INTEGER, ColumnKind.NUMBER) else "other"
-        assert column.overflow is not None  # noqa: S101 - storage/engine.py: a mixed column has one
+        assert column.overflow is not None
         overflow = exp.column(column.overflow, quoted=True)
         present = exp.or_(exp.not_(is_null(value)), exp.not_(is_null(overflow)))
         time = self.chosen([(present, self.time_column)], CONSTANT)

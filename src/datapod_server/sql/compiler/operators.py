@@ -185,7 +185,7 @@ def _is_integer(operand: Typed, present: exp.Expr) -> exp.Expr:
 
 def _test_of_mixed(name: str, operand: Typed) -> exp.Expr:
     """Tags say the type of what does not fit the column (datasets/tagged.py)."""
-    assert operand.overflow is not None  # noqa: S101 - the only maker of MIXED sets it
+    assert operand.overflow is not None
     overflow = operand.overflow
     if name == "NULL":
         return exp.paren(exp.and_(is_null(operand.tree), is_null(overflow)))
