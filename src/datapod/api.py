@@ -72,6 +72,11 @@ class PodAPI:
     def close(self) -> None:
         self._http.close()
 
+    def __del__(self) -> None:
+        """A client that nobody closed leaves no open socket behind."""
+        if "_http" in self.__dict__:
+            self._http.close()
+
     # Requests
 
     def post(self, endpoint: str, payload: Any) -> httpx.Response:

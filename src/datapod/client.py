@@ -401,8 +401,8 @@ class PodClient:
     def exists(self, id: str) -> bool:  # noqa: A002
         return bool(self._attempt("exists", id, lambda: self.api.get_item(id)))
 
-    def refresh(self, item: AnyItem) -> AnyItem:
-        """Bring this very object up to date with the pod; unsaved local changes stay.
+    def refresh(self, item: AnyItem, priority: Priority | str = Priority.local) -> AnyItem:
+        """Bring this very object up to date with the pod; unsaved local changes stay, unless another priority is given.
 
         Raises:
             ValueError: The pod has no such item.
@@ -412,7 +412,7 @@ class PodClient:
             raise ValueError(f"Item with id {item.id} does not exist")
         self.local_db.nodes.setdefault(item.id, item)
         fresh = type(item).from_json(found[0], kinds=self._assembly.kinds.get(type(item).__name__))
-        known = self.local_db.merge(fresh, Priority.local)
+        known = self.local_db.merge(fresh, priority)
         if known is not item:
             for name in item.properties:
                 if name not in item._original_properties:

@@ -9,11 +9,11 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from tests.sdk.wire import WirePod, serving
 
 from datapod import PodClient
 from datapod.keyfile import Keys, write_keys
 from datapod.testing import InMemoryPod
-from tests.sdk.wire import WirePod, serving
 
 KEYS = Keys("d" * 64, "0" * 64)
 

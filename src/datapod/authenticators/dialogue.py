@@ -83,10 +83,10 @@ class Authenticator:
         """
         pause = threading.Event()
         while True:
-            self.client.refresh(self.pluginRun)
+            self.client.refresh(self.pluginRun, "remote")
             status = canonical_state(self.pluginRun.status)
             if status == RUN_USER_ACTION_COMPLETED:
-                self.client.refresh(self.get_account())
+                self.client.refresh(self.get_account(), "remote")
                 return
             if status == RUN_FAILED:
                 raise LoginCancelled(self.pluginRun.error or "the login was cancelled")
