@@ -13,7 +13,7 @@ from typing import Any
 import apsw
 
 from datapod_server.errors import Failed, Forbidden, Invalid, NotFound
-from datapod_server.items.kinds import GREATEST_INTEGER, LEAST_INTEGER, Stored, to_stored
+from datapod_server.items.kinds import GREATEST_INTEGER, LEAST_INTEGER, STORED_AS, Stored, ValueType, to_stored
 from datapod_server.items.malformed import Malformed, json_kind
 from datapod_server.items.reading import BASE, Item, read_items
 from datapod_server.items.runs import PLUGIN_RUN, BeforeRun, PreparedRun
@@ -56,6 +56,7 @@ class Writing:
         self._principal = principal
         self._before_run = before_run
         self._gathered: dict[str, list[tuple[Any, ...]]] = {table: [] for table in _INSERT}
+        self._direct: dict[str, tuple[type, Callable[[tuple[Any, ...]], None], int]] = {}
         self._touched: dict[int, int] = {}
         self._rows: dict[str, int] = {}
         self._next_row = next(row for (row,) in connection.execute("SELECT coalesce(max(row), 0) + 1 FROM items"))
@@ -195,11 +196,24 @@ class Writing:
         if type(properties.get("rowid", 0)) not in (int, type(None)):
             raise _wrong(properties, "rowid", "an integer")
         row = self._add_item(item_id, item_type, created, modified, now, deleted=deleted)
+        direct = self._direct
         for name, value in properties.items():
-            if name not in _SPECIAL:
-                kind = self.schema.get(name, value)
-                if value is not None:
-                    self._gathered[kind.table].append((row, self._number(name), to_stored(value, kind, name)))
+            if name in _SPECIAL:
+                continue
+            known = direct.get(name)
+            if known is not None and type(value) is known[0]:
+                known[1]((row, known[2], value))
+            else:
+                self._gather(row, name, value)
+
+    def _gather(self, row: int, name: str, value: Any) -> None:
+        kind = self.schema.get(name, value)
+        if value is None:
+            return
+        number, rows = self._number(name), self._gathered[kind.table]
+        rows.append((row, number, to_stored(value, kind, name)))
+        if kind is ValueType.TEXT or kind is ValueType.REAL:  # nothing to check or to change beyond the type
+            self._direct[name] = (STORED_AS[kind], rows.append, number)
 
     def _add_item(self, item_id: str, item_type: str, created: int, modified: int, now: int, *, deleted: bool) -> int:
         row: int = self._next_row
@@ -261,6 +275,7 @@ class Writing:
             if self._connection.execute(_CARRIED, (self.schema.numbers[name],)).fetchone() is not None:
                 raise contradiction(name, soft, entry[3])
         self._own_schema().add(entry, item_id)
+        self._direct.clear()
 
     def _check_definition_kept(self, item_id: str, item_type: str, properties: Mapping[str, Any]) -> None:
         stored = self.find_item(item_id) or {}
