@@ -26,16 +26,19 @@ def _bulk(number: int) -> dict[str, object]:
 
 
 class _Writer:
-    """Sends bulks until its server dies; knows which were answered, and which one may or may not have arrived."""
+    """Sends bulks until its server dies, or `end`; knows which were answered, and which one may or may not have arrived."""
 
     def __init__(self, server, first: int) -> None:
         self.answered: list[int] = []
         self.number = first
         self._server = server
+        self._stop = threading.Event()
         self._thread = threading.Thread(target=self._write)
         self._thread.start()
 
-    def join(self) -> None:
+    def end(self) -> None:
+        """A kill between two requests does not end the writer: its next connection waits for the server that is started after."""
+        self._stop.set()
         self._thread.join(30)
         assert not self._thread.is_alive()
 
@@ -43,7 +46,7 @@ class _Writer:
         url = f"{self._server.address}/v4/{self._server.owner_key}/bulk"
         auth = {"type": "ClientAuth", "databaseKey": self._server.database_key}
         with httpx.Client(timeout=30) as http:
-            while True:
+            while not self._stop.is_set():
                 try:
                     answer = http.post(url, json={"auth": auth, "payload": _bulk(self.number)})
                 except httpx.HTTPError:
@@ -98,7 +101,7 @@ def test_bulks_answered_before_a_kill_are_there_and_none_is_half_there(start_ser
             wait_until(lambda writer=writer: writer.answered, seconds=20, what="the first answered bulk")
             time.sleep(moments.uniform(0, 0.04))  # somewhere within the next bulks: the moment of the kill is what varies
             _kill_server_process(server)
-            writer.join()
+            writer.end()
             answered.update(writer.answered)
             perhaps.add(writer.number)
             number = writer.number + 1
