@@ -11,8 +11,6 @@ import psutil
 import pytest
 
 # Strict, so that it reports its own cure: once a server answers /v4, these fail until the mark is taken away.
-pytestmark = pytest.mark.xfail(strict=True, reason="items, their storage and /v4 are not there yet")
-
 PLUGINS = """
 import time
 
