@@ -171,7 +171,9 @@ class Collection:
             try:
                 self._make(entry, record.data_key, restored=True)
             except DatapodError as error:
-                log.warning("%s '%s' could not be brought back: %s", self.kind, record.config.id, error)
+                log.warning("%s '%s' could not be brought back: error %d", self.kind, record.config.id, error.status)
+            except Exception as error:  # noqa: BLE001 - whatever one entity's code or data does, the others come back
+                log.error("%s '%s' could not be brought back: %s", self.kind, record.config.id, type(error).__name__)
 
     def data_keys(self) -> list[str]:
         """Of everything on record."""
@@ -215,6 +217,8 @@ class Collection:
             self._build(entry)
         except DatapodError as error:
             log.info("%s could not be created in the background: error %d", self.kind, error.status)
+        except Exception as error:  # noqa: BLE001 - nobody waits for this thread; the entry shows the failure
+            log.error("%s could not be created in the background: %s", self.kind, type(error).__name__)
 
     def _make(self, entry: Entry, data_key: str, *, restored: bool) -> None:
         config = entry.config

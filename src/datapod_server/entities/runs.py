@@ -153,6 +153,8 @@ class ProcedureEntity:
             self._work(run)
         except DatapodError as error:
             log.info("a run in the background failed: error %d", error.status)
+        except Exception as error:  # noqa: BLE001 - nobody waits for this thread; the run shows the failure
+            log.error("a run in the background failed: %s", type(error).__name__)
 
     def _work(self, run: Run) -> None:
         run.started_seconds = time.time()

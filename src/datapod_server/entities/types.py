@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import threading
 from collections.abc import Callable
 from typing import Any, Generic, Protocol, TypeVar
@@ -76,4 +77,14 @@ def decode_params(params: Any, kind: Kind) -> Any:
     try:
         return msgspec.convert({} if params is None else params, kind.params)
     except msgspec.ValidationError as error:
-        raise Invalid(f"params of '{kind.name}': {error}") from error
+        raise Invalid(f"params of '{kind.name}': {error}{_guess(params, kind)}") from error
+
+
+def _guess(params: Any, kind: Kind) -> str:
+    """Which member may have been meant by an unknown one."""
+    known = kind.params.__struct_encode_fields__
+    for name in params if isinstance(params, dict) else ():
+        close = [] if name in known else difflib.get_close_matches(name, known, 1)
+        if close:
+            return f"; did you mean '{close[0]}' instead of '{name}'?"
+    return ""

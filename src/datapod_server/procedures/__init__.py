@@ -6,15 +6,16 @@ specifications.py  parameters that many share: where rows come from and where th
 progress.py        progress objects
 import_text.py     `import.text`; reading files is in text/
 transform.py       `transform`
+null.py, mock.py   test aids: one does nothing, the other takes its time
 
-Source: datasets-and-procedures.md, 2, 4 and 6.
+Source: datasets-and-procedures.md, 2, 4, 6 and 7.3.
 """
 
-from datapod_server.procedures import import_text, transform
+from datapod_server.procedures import import_text, mock, null, transform
 from datapod_server.procedures.kind import Procedure, ProcedureKind, Types
 from datapod_server.procedures.workbench import Workbench
 
-BUILT_IN = (import_text, transform)
+BUILT_IN = (import_text, transform, null, mock)
 
 
 def register(types: Types) -> None:

@@ -17,6 +17,7 @@ from datapod_server.procedures.kind import ProcedureKind, Types
 from datapod_server.procedures.progress import Steps
 from datapod_server.procedures.specifications import InputQuery, OutputConfig, OutputDatasetSpec, output
 from datapod_server.procedures.workbench import QueryRows, Recordable, Workbench
+from datapod_server.sql.queries import check_query
 from datapod_server.values.rows import Row
 
 NAME = "transform"
@@ -36,7 +37,10 @@ class Transform:
     """One procedure of the type."""
 
     def __init__(self, params: TransformParams, workbench: Workbench) -> None:
+        """Raises `QueryError` for a query that cannot be parsed; whether its names exist is asked when it runs."""
         self._workbench = workbench
+        if params.input_data:
+            check_query(params.input_data if isinstance(params.input_data, str) else params.input_data.clauses())
 
     def run(self, params: TransformParams, report: Report, cancellation: Cancellation) -> tuple[dict[str, Any], None]:
         """Results: the status of the output dataset."""

@@ -198,6 +198,14 @@ def select_of_clauses(clauses: Mapping[str, Any], resolve: Resolve) -> tuple[tre
     return grammar.parse_statement("\n".join(text)), configured
 
 
+def check_query(query: str | Mapping[str, Any]) -> None:
+    """Refuse a statement, or the clauses of one, that cannot be parsed; names are not looked up. Raises `QueryError`, `Invalid`."""
+    if isinstance(query, str):
+        grammar.parse_statement(query)
+    else:
+        _check_clauses({name: query.get(name) for name in _CLAUSES})
+
+
 def _check_clauses(parts: Mapping[str, Any]) -> None:
     """Each clause must be complete by itself: nothing may leak into the next one."""
     rules: dict[str, Callable[[str], Any]] = {

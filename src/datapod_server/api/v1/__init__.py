@@ -5,6 +5,7 @@ procedures.py  runs
 datasets.py    recording and reading
 query.py       queries; formats.py has their six forms
 types.py       what can be made
+house.py       about the house itself; redirected calls
 plugins.py     plugin routes, documentation, output
 scripts.py     running a script
 resources.py   all routes in one table
@@ -14,7 +15,7 @@ errors.py      what an error looks like
 
 from __future__ import annotations
 
-from datapod_server.api.v1.errors import v1_error
+from datapod_server.api.v1.errors import internal_error, v1_error
 from datapod_server.errors import DatapodError
 from datapod_server.messages import Request, Response
 from datapod_server.pod import Pod
@@ -28,3 +29,5 @@ def answer(pod: Pod, request: Request) -> Response:
         return ROUTER.answer(pod, request)
     except DatapodError as error:
         return v1_error(error)
+    except Exception as failure:  # noqa: BLE001 - a fault of the house is 500 under an id at every door
+        return internal_error(request, failure)

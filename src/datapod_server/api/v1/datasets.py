@@ -100,6 +100,12 @@ def query(pod: Pod, request: Request) -> Response:
     return answer_query(result, {name: given[name] for name in _FORMATS if name in given})
 
 
+def custom_route(pod: Pod, request: Request) -> Response:
+    """No dataset type of today has routes of its own."""
+    _dataset(pod, request)
+    raise Invalid(f"dataset '{request.params['id']}' does not respond to custom route '{request.params['rest']}'")
+
+
 def _dataset(pod: Pod, request: Request) -> Dataset:
     found: Dataset = pod.datasets.ready(request.params["id"])
     return found
@@ -180,4 +186,5 @@ ROUTES: tuple[Route[Pod], ...] = (
     Route("GET", _BASE + "/columns/{column}/valuecounts", column_value_counts, parameters=_SLICE),
     Route("GET", _BASE + "/timestampRange", timestamp_range),
     Route("GET", _BASE + "/query", query, parameters=frozenset((*_CLAUSES, *_FORMATS))),
+    Route("*", _BASE + "/routes{rest*}", custom_route, parameters=None),
 )

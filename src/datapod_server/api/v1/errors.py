@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import logging
+import secrets
+import traceback
 from typing import Any
 
 from datapod_server.entities.entry import NotReady
-from datapod_server.errors import DatapodError, QueryError, TooManyAttempts
-from datapod_server.messages import Response
+from datapod_server.errors import DatapodError, Failed, QueryError, TooManyAttempts
+from datapod_server.messages import Request, Response
 from datapod_server.values.json import encode
+
+log = logging.getLogger("datapod.v1")
 
 
 def v1_error(error: DatapodError) -> Response:
@@ -22,3 +27,11 @@ def v1_error(error: DatapodError) -> Response:
         shown["details"] = details
     headers = (("Retry-After", str(error.retry_after_seconds)),) if isinstance(error, TooManyAttempts) else ()
     return Response.json(encode(shown), error.status, headers)
+
+
+def internal_error(request: Request, failure: BaseException) -> Response:
+    """500 under an id that the log explains: with the places in the code, without the failure's own text, which may quote user data."""
+    number = secrets.token_hex(4)
+    places = "".join(traceback.format_tb(failure.__traceback__)).rstrip()
+    log.error("internal error %s at %s %s: %s\n%s", number, request.verb, request.path, type(failure).__name__, places)
+    return v1_error(Failed(f"Internal error {number}; the server's log tells more"))

@@ -1,4 +1,4 @@
-"""`/v1/types`: what can be made, and a call to the house itself. Source: rest-api.md, 7.3, 5.5, 2.1."""
+"""`/v1/types`: what can be made. Source: rest-api.md, 7.3."""
 
 from __future__ import annotations
 
@@ -38,14 +38,6 @@ def get_info(pod: Pod, request: Request) -> Response:
     return Response.json(encode(_info(_known(pod, request), request.params["type"])))
 
 
-def ping(_pod: Pod, _request: Request) -> Response:
-    return Response.json(b'"1"')
-
-
-def api_versions(_pod: Pod, _request: Request) -> Response:
-    return Response.json(b'{"apiVersions":{"v1":"1.0.0"}}')
-
-
 def _registry(pod: Pod, request: Request) -> TypeRegistry[Any] | None:
     """The types of a class; None for a class that exists and has none here."""
     name = request.params["class"]
@@ -81,6 +73,4 @@ ROUTES: tuple[Route[Pod], ...] = (
     Route("GET", "/v1/types/{class}", list_types, parameters=frozenset({"details"})),
     Route("GET", "/v1/types/{class}/{type}", get_type, parameters=None),
     Route("GET", "/v1/types/{class}/{type}/info", get_info, parameters=None),
-    Route("GET", "/ping", ping, parameters=None),
-    Route("GET", "/info", api_versions, parameters=None),
 )
