@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datapod_server.errors import QueryError
 from datapod_server.sql import tree
 from datapod_server.sql.builtins.builtin import Code, Evaluate
+from datapod_server.sql.conditions import bind_where
 from datapod_server.sql.contexts import Context, OutputContext, RowContext, WhenContext
 from datapod_server.sql.environment import Environment
 from datapod_server.sql.expressions import bind_expression
@@ -61,7 +62,7 @@ def bind_select(select: tree.Select, environment: Environment) -> BoundQuery:
         rows: Context = Context(environment, text)
     else:
         rows = RowContext(environment, text, source)
-    where = _optional(select.where, rows)
+    where = _bind_where(select.where, rows)
     when, per_value = _bind_when(select, environment, source)
     grouped = source is not None and _is_grouped(select)
     output = GroupContext(rows, select.group_by) if grouped and isinstance(rows, RowContext) else rows
@@ -101,6 +102,12 @@ def _has_count(select: tree.Select) -> bool:
 
 def _optional(node: tree.Expression | None, context: Context) -> Evaluate | None:
     return None if node is None else bind_expression(node, context).run
+
+
+def _bind_where(node: tree.Expression | None, context: Context) -> Evaluate | None:
+    if node is None or not isinstance(context, RowContext):
+        return _optional(node, context)
+    return bind_where(node, context)
 
 
 def _bind_when(select: tree.Select, environment: Environment, source: Source | None) -> tuple[Evaluate | None, bool]:

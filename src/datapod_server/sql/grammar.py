@@ -206,7 +206,9 @@ class Parser:
             return tree.ExpressionItem(self._span(start), self.expression(), named, False)
         expression = self.expression()
         if not self._take_word("AS"):
-            return tree.ExpressionItem(self._span(start), expression, None, False)
+            # The default name is the text up to the next token, comments included (6.2).
+            end = start + len(self._text[start : self.token.start].rstrip())
+            return tree.ExpressionItem((start, end), expression, None, False)
         if self._take_operator("*"):
             return tree.ExpressionItem(self._span(start), expression, None, True)
         alias = self._try_path()

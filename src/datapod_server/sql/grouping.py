@@ -80,7 +80,8 @@ class GroupContext(Context):
 
     def replaced(self, node: tree.Expression) -> Code | None:
         plain = normal(node, self._rows.source)
-        if plain in self._keys:
+        # rowName() and rowHash() are those of the group, even if they are keys (10.4).
+        if plain in self._keys and not (isinstance(node, tree.Call) and node.name[-1] in ("rowName", "rowHash")):
             place = self._keys.index(plain)
             return Code(lambda group: group.keys[place])
         if is_aggregator(node):

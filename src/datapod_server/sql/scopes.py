@@ -44,6 +44,12 @@ class Scope:
         self._index = index
         return index
 
+    def repeats(self) -> bool:
+        """Whether some cell holds several values."""
+        if self._index is None:
+            self._indexed()
+        return self._repeats
+
     def has(self, path: Path) -> bool:
         """Whether there is an atom of that name, or a column below it."""
         index = self._index if self._index is not None else self._indexed()

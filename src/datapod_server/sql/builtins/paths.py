@@ -96,7 +96,7 @@ def _number_in(text: str) -> int | float | None:
 def _truncated(value: int | float | None) -> Atom:
     if value is None or isinstance(value, int):
         return value
-    return None if value != value else number(math.trunc(value)) if math.isfinite(value) else value
+    return None if value != value else number(float(math.trunc(value))) if math.isfinite(value) else value
 
 
 def _refuse_blob(value: Any) -> None:

@@ -326,6 +326,8 @@ class _Grouped:
 
     def _hook(self, node: tree.Expression) -> Typed | None:
         """Keys and aggregators are columns of the inner statement; any other column is the interpreter's error to report."""
+        if isinstance(node, tree.Call) and node.name[-1] in ("rowName", "rowHash"):
+            raise Uncovered("the name of a group")
         normal = self._normal(node)
         if normal in self._keys:
             return self._key_types[self._keys.index(normal)]
@@ -339,7 +341,7 @@ class _Grouped:
                 return self._aggregates.compile(node)
             if name in aggregates.UNCOVERED_NAMES:
                 raise Uncovered(f"the aggregator {name}")
-            if name in ("rowName", "rowHash", "rowPath"):
+            if name == "rowPath":
                 raise Uncovered("the name of a group")
         if isinstance(node, tree.Column):
             raise Uncovered(f"the column {node.path} beside aggregators")
