@@ -109,3 +109,23 @@ def test_a_reader_that_stops_halfway_leaves_no_old_state_behind(tmp_path):
     with database.read() as connection:
         assert connection.execute("SELECT count(*) FROM t").fetchone() == (0,)
     database.close()
+
+
+def test_a_file_whose_checkpoint_was_cut_short_opens_with_its_journal_and_not_with_a_wrong_key(tmp_path):
+    database = Database.open(tmp_path / "items.sqlite", key())
+    with database.write() as connection:
+        connection.execute("CREATE TABLE t (a TEXT)")
+        connection.executemany("INSERT INTO t VALUES (?)", [("x" * 1000,) for _ in range(500)])
+    torn = tmp_path / "torn"
+    torn.mkdir()
+    journal = (tmp_path / "items.sqlite-wal").read_bytes()
+    database.close()  # moves the journal into the file
+    # Of the checkpoint only the first page arrived; the journal is still whole.
+    (torn / "items.sqlite").write_bytes((tmp_path / "items.sqlite").read_bytes()[:4096])
+    (torn / "items.sqlite-wal").write_bytes(journal)
+    with pytest.raises(Unauthorized):
+        Database.open(torn / "items.sqlite", key("cd" * 32))
+    assert (torn / "items.sqlite-wal").read_bytes() == journal
+    reopened = Database.open(torn / "items.sqlite", key())
+    assert count(reopened) == 500
+    reopened.close()

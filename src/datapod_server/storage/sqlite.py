@@ -146,8 +146,10 @@ def _check_key(path: pathlib.Path, key: SubKey) -> None:
     uri = f"file:{quote(str(path.absolute()))}?mode=ro&immutable=1"
     with _translated(), contextlib.closing(apsw.Connection(uri, flags=apsw.SQLITE_OPEN_READONLY | apsw.SQLITE_OPEN_URI)) as connection:
         _unlock(connection, key)
-        # Of the first page only: after a kill in the middle of a checkpoint the other pages make sense together with the journal alone.
-        connection.execute("PRAGMA user_version").fetchall()
+        # Of the first page only, and whatever else is wrong: after a kill in the middle of a checkpoint the file makes sense together
+        # with its journal alone. A page that was decrypted and authenticated proves the key; otherwise it is `NotADBError`.
+        with contextlib.suppress(apsw.CorruptError):
+            connection.execute("PRAGMA user_version").fetchall()
 
 
 @contextlib.contextmanager
