@@ -21,6 +21,9 @@ import msgspec
 from datapod.keyfile import key_file_path, read_keys
 from datapod_server.api import v1
 from datapod_server.errors import DatapodError, Failed
+from datapod_server.items import ItemStore
+from datapod_server.items.bulk import NewEdge
+from datapod_server.items.definitions import Definitions, Node
 from datapod_server.messages import Pairs, Request, Response
 from datapod_server.pod import Pod, PodParts
 from datapod_server.principal import OWNER
@@ -71,6 +74,11 @@ class EmbeddedPod:
         """`perform` for programs that want bytes: the answer as the house gives it."""
         return v1.answer(self.pod, in_process_request(verb, path, params, payload, headers))
 
+    @property
+    def items(self) -> EmbeddedItems:
+        """Items, edges and their schema."""
+        return EmbeddedItems(self.pod.items)
+
     def query(self, sql: str) -> list[list[Any]]:
         """Rows of a query: first the header, starting with `_rowName`, then one list per row; null is None.
 
@@ -96,6 +104,41 @@ class EmbeddedPod:
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         self.close()
+
+
+class EmbeddedItems:
+    """The items of an embedded pod, asked for as its owner. Errors are those of the house: `Invalid`, `NotFound`, each with its text."""
+
+    def __init__(self, store: ItemStore) -> None:
+        self._store = store
+
+    def define(self, item_type: str, **properties: str) -> None:
+        """Give properties of a type their value types: Text, Integer, Real, Bool or DateTime. Raises `Invalid` for a contradiction."""
+        self._store.define(Definitions(nodes={item_type: Node(properties)}), OWNER)
+
+    def create(self, item: Mapping[str, Any]) -> str:
+        """Store an item, an object with `type` and properties; its id."""
+        return self._store.create(item, OWNER)
+
+    def find(self, item_id: str) -> dict[str, Any] | None:
+        """The item, or None."""
+        return self._store.find_item(item_id)
+
+    def search(self, query: Mapping[str, Any]) -> list[dict[str, Any]]:
+        """The items whose properties equal those of the query; `_limit`, `_sortOrder` and the like as in the search of `/v4`."""
+        return self._store.search(query)
+
+    def update(self, item: Mapping[str, Any]) -> None:
+        """Set the properties of the item with that `id`; None erases."""
+        self._store.update(item, OWNER)
+
+    def delete(self, item_id: str) -> None:
+        """Mark the item as deleted."""
+        self._store.delete(item_id, OWNER)
+
+    def link(self, source: str, name: str, target: str) -> str:
+        """Make an edge between two items; its id."""
+        return self._store.create_edge(NewEdge(source, target, name), OWNER)
 
 
 def open(path: str | Path | None = None, *, key: str | None = None, owner: str | None = None, echo_output: bool = False) -> EmbeddedPod:  # noqa: A001 - read as `embedded.open`
