@@ -72,7 +72,7 @@ def _import(pod: embedded.EmbeddedPod, file: Path) -> int:
 
 def _stored_names(pod: embedded.EmbeddedPod) -> dict[str, str]:
     """The engine's names of the table and its columns."""
-    relation = pod.pod.datasets.get("flights").relation()
+    relation = pod.pod.datasets.named("flights").relation()
     quoted = {str(column.path): f'"{column.column}"' for column in relation.columns}
     return quoted | {"table": f'"{relation.table}"'}
 
