@@ -8,6 +8,7 @@ from __future__ import annotations
 import datetime
 import math
 import re
+from fractions import Fraction
 from functools import lru_cache
 from typing import Any
 
@@ -106,11 +107,13 @@ def parse_seconds(text: str) -> float | None:
     part = match.groupdict()
     year = int(part["year"])
     hour, minute = int(part["hour"] or 0), int(part["minute"] or 0)
-    second = float(part["second"] or 0)
-    if not 1400 <= year <= 9999 or hour > 23 or minute > 59 or second >= 61:
+    second, _, fraction = (part["second"] or "0").partition(".")
+    if not 1400 <= year <= 9999 or hour > 23 or minute > 59 or int(second) > 60:
         return None
     days = _day_number(text, year, part)
-    return (days - _EPOCH_DAYS) * 86_400 + hour * 3600 + minute * 60 + second - _zone_seconds(part["zone"])
+    whole = (days - _EPOCH_DAYS) * 86_400 + hour * 3600 + minute * 60 + int(second) - _zone_seconds(part["zone"])
+    # Added exactly and rounded once, so that every double is read back from its text.
+    return float(Fraction(int(fraction), 10 ** len(fraction)) + whole) if fraction else float(whole)
 
 
 def _day_number(text: str, year: int, part: dict[str, str | None]) -> int:
