@@ -19,8 +19,13 @@ from datapod_server.values.rows import Cell, latest
 _EMPTY = Path()
 
 
-class _Object(list[tuple[str, Any]]):
+class _Object:
     """A JSON object with its members in order, repeats included."""
+
+    __slots__ = ("members",)
+
+    def __init__(self, members: list[tuple[str, Any]]) -> None:
+        self.members = members
 
 
 _DECODER = json.JSONDecoder(object_pairs_hook=_Object)
@@ -79,7 +84,7 @@ def _json_atom(value: Any) -> Atom:
 
 def _flatten(value: Any, path: Path, time: float, encode_arrays: bool, cells: list[Cell]) -> None:
     if isinstance(value, _Object):
-        for name, member in value:
+        for name, member in value.members:
             _flatten(member, Path((*path, name)), time, encode_arrays, cells)
     elif isinstance(value, list):
         if encode_arrays and value and not any(isinstance(entry, list) for entry in value):
@@ -92,7 +97,7 @@ def _flatten(value: Any, path: Path, time: float, encode_arrays: bool, cells: li
 
 
 def _encode(array: list[Any], path: Path, time: float, cells: list[Cell]) -> None:
-    if not any(isinstance(entry, list) for entry in array):
+    if not any(isinstance(entry, list | _Object) for entry in array):
         if any(entry is None for entry in array):
             raise QueryError("a null in an array cannot be encoded by parse_json")
         cells += [Cell(Path((*path, text_form(_json_atom(entry)))), 1, time) for entry in array]
@@ -107,7 +112,7 @@ def _encode(array: list[Any], path: Path, time: float, cells: list[Cell]) -> Non
 
 def _compact(value: Any) -> str:
     if isinstance(value, _Object):
-        return "{" + ",".join(f"{_quoted(name)}:{_compact(member)}" for name, member in value) + "}"
+        return "{" + ",".join(f"{_quoted(name)}:{_compact(member)}" for name, member in value.members) + "}"
     if isinstance(value, list):
         return "[" + ",".join(map(_compact, value)) + "]"
     return encode(value).decode()

@@ -27,7 +27,7 @@ def _length(doubles: Sequence[float], order: float, function: str) -> float:
     if math.isinf(order):
         return max(map(abs, doubles), default=-math.inf)
     if order == 1:
-        return sum(map(abs, doubles))
+        return float(sum(map(abs, doubles)))
     if order == 2:
         return math.sqrt(sum(value * value for value in doubles))
     return float(sum(abs(value) ** order for value in doubles) ** (1 / order))
