@@ -190,7 +190,7 @@ def test_wrong_credentials_too_often_fail_the_run(client, pod):
             FrontEnd(client, run.id).enter_password("ann", f"wrong {number}").join()
 
     threading.Thread(target=answer, daemon=True).start()
-    with pytest.raises(RuntimeError, match="Reached max login attempts."):
+    with pytest.raises(RuntimeError, match=r"Reached max login attempts."):
         Checked(client, run).authenticate()
     assert (pod.items[run.id]["status"], run.account[0].errorMessage) == ("error", "Reached max login attempts.")
 

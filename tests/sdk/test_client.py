@@ -222,7 +222,7 @@ def test_a_date_registered_from_a_sample_is_read_as_a_date(client):
 
 
 def test_a_listed_class_without_annotations_cannot_be_registered_as_a_class(client):
-    with pytest.raises(ValueError, match="Item Listed has missing property annotations.*name, age"):
+    with pytest.raises(ValueError, match=r"Item Listed has missing property annotations.*name, age"):
         client.add_to_schema(Listed)
 
 

@@ -89,7 +89,7 @@ def test_client_and_run_are_told_apart_whatever_their_order(client):
     run = PluginRun("none", "a", "B")
     for plugin in (Positional(run, client), Positional(client, run), Library(client=client, pluginRun=run)):
         assert plugin.client is client and plugin.pluginRun is run
-    with pytest.raises(ValueError, match="Plugins need a `client: PodClient` as kwarg to run"):
+    with pytest.raises(ValueError, match=r"Plugins need a `client: PodClient` as kwarg to run"):
         Library(pluginRun=run)
     with pytest.warns(RuntimeWarning):
         Library(client=client, repository="r").set_run_status("done")
@@ -127,7 +127,7 @@ def test_a_described_run_asks_the_pod_in_this_order(wire, stored_keys, tmp_path,
 
 def test_a_failed_run_says_so_and_its_traceback_is_printed(wire, tmp_path, capsys):
     path = write_description(tmp_path, pluginName="Broken")
-    with pytest.raises(PluginError, match="The plugin quit unexpectedly."):
+    with pytest.raises(PluginError, match=r"The plugin quit unexpectedly."):
         run_plugin(wire.address, database_key="d", owner_key="owner", metadata=path)
     (run,) = [item for item in wire.pods["owner"].items.values() if item["type"] == "PluginRun"]
     assert (run["status"], run["error"]) == ("error", "KeyError: 'gone'")
@@ -178,7 +178,7 @@ def test_in_a_started_process_a_bare_call_is_enough_and_credentials_are_hidden(w
 
 
 class Spy(PluginBase):
-    seen: list[bool] = []  # noqa: RUF012
+    seen: list[bool] = []
 
     def run(self):
         self.seen.append("POD_AUTH_JSON" in os.environ)

@@ -65,7 +65,7 @@ def test_declared_names_come_after_the_inherited_ones_in_order():
 
 
 def test_a_list_of_what_is_no_item_is_refused_when_the_class_is_made():
-    with pytest.raises(TypeError, match="Wrong.names"):
+    with pytest.raises(TypeError, match=r"Wrong.names"):
 
         class Wrong(Item):
             names: list[str] = []
