@@ -91,6 +91,9 @@ class ExampleResolve:
 class Area:
     """`w * h AS a`."""
 
+    def bind(self, environment: object) -> Callable[[Sequence[Cell]], Sequence[Cell]]:
+        return self.apply
+
     def apply(self, cells: Sequence[Cell]) -> Sequence[Cell]:
         found = {str(cell.column): cell.value for cell in cells}
         width, height = found["w"], found["h"]
