@@ -78,7 +78,7 @@ class Workshop:
         self.types: dict[str, TypeRegistry[Any]] = {
             "datasets": TypeRegistry("datasets", _register_datasets),
             "procedures": TypeRegistry("procedures", _register_procedures),
-            "functions": TypeRegistry("functions"),
+            "functions": TypeRegistry("functions", _register_functions),
             "plugins": TypeRegistry("plugins", lambda types: types.add(PluginKind)),
         }
         self.datasets = Collection("datasets", self.types["datasets"], _Datasets(self), records)
@@ -343,6 +343,12 @@ def _register_procedures(types: TypeRegistry[Any]) -> None:
     from datapod_server import procedures
 
     procedures.register(types)
+
+
+def _register_functions(types: TypeRegistry[Any]) -> None:
+    from datapod_server import functions
+
+    functions.register(types)
 
 
 def _new_key() -> str:

@@ -75,16 +75,28 @@ class Environment:
         plan = self.plans.get(id(query))
         return self._interpret(query) if plan is None else plan.rows(self.cancellation)
 
+    def inner(self, parameters: Mapping[str, Valued] | None = None) -> Environment:
+        """For a function that this query calls: parameters of its own, all else is shared."""
+        environment = Environment(
+            self.resolve, self.principal, bind=self._bind, interpret=self._interpret, parameters=parameters, cancellation=self.cancellation
+        )
+        environment._depth = self._depth + 1
+        environment._refuse_endless()
+        return environment
+
     @contextlib.contextmanager
     def nested(self) -> Iterator[None]:
         """Around the binding of a call: functions that call each other for ever end here. Source: sql-language.md, 5.13."""
         self._depth += 1
-        if self._depth > _DEEPEST:
-            raise QueryError(f"Reached a stack depth of over {_DEEPEST} functions while analysing query, possible infinite recursion")
+        self._refuse_endless()
         try:
             yield
         finally:
             self._depth -= 1
+
+    def _refuse_endless(self) -> None:
+        if self._depth > _DEEPEST:
+            raise QueryError(f"Reached a stack depth of over {_DEEPEST} functions while analysing query, possible infinite recursion")
 
     def check(self) -> None:
         """Raises `Cancelled` if the query is to stop."""

@@ -38,8 +38,8 @@ from datapod_server.sql.structures import (
     true,
     value_key,
 )  # fmt: skip
+from datapod_server.sql.tables import Apply
 from datapod_server.values.path import Path
-from datapod_server.values.rows import Cell
 from datapod_server.values.timestamp import Timestamp
 
 _NULL: Valued = (None, ALWAYS)
@@ -545,7 +545,7 @@ def _(node: tree.Call, context: Context) -> Code:
         name = node.name[0]
         user = context.environment.resolve.function(name) if name not in BUILT_IN and name != "try" else None
         if user is not None:
-            return _user_call(name, user.apply, node, arguments)
+            return _user_call(name, user.bind(context.environment), node, arguments)
         if name == "try":
             return _try(node, context)
         builtin = BUILT_IN.get(name)
@@ -575,9 +575,7 @@ def _all_values(node: tree.Expression, context: Context) -> Code:
     return Code(run)
 
 
-def _user_call(
-    name: str, apply: Callable[[Sequence[Cell]], Sequence[Cell]], node: tree.Call, arguments: Callable[[], Sequence[Code]]
-) -> Code:
+def _user_call(name: str, apply: Apply, node: tree.Call, arguments: Callable[[], Sequence[Code]]) -> Code:
     if not node.arguments:
         raise QueryError("Wrong number of arguments (0) passed to user function expecting 1")
     if len(node.arguments) > 1:

@@ -96,6 +96,10 @@ class Queries:
 
         return Lines(expressions, self._environment(OWNER, None, None, []))
 
+    def environment(self, principal: Principal, cancellation: Cancellation | None = None) -> Environment:
+        """For a function that is applied outside any query."""
+        return self._environment(principal, None, cancellation, [])
+
     def explain(self, text: str, *, principal: Principal) -> str:
         """Tree, source and road of a query, with the engine's text, values as `?`."""
         plans: list[tuple[BoundQuery, CompiledQuery | Uncovered]] = []
@@ -131,17 +135,17 @@ class Queries:
     ) -> Environment:
         depth = 0
 
-        def bind(select: tree.Select, environment: Environment) -> BoundQuery:
+        def bind(select: tree.Select, asking: Environment) -> BoundQuery:
             nonlocal depth
             depth += 1
-            bound = bind_select(select, environment)
+            bound = bind_select(select, asking)
             depth -= 1
-            # Inside another query somebody may ask for the times; only the outermost answer's are shown.
-            plan = self._compiled(bound, environment, timed=timed or depth > 0)
+            # Inside another query, or a function, somebody may ask for the times; only the outermost answer's are shown.
+            plan = self._compiled(bound, asking, timed=timed or depth > 0 or asking is not environment)
             if plan is not None:
                 plans.append((bound, plan))
                 if not isinstance(plan, Uncovered):
-                    environment.plans[id(bound)] = plan
+                    asking.plans[id(bound)] = plan
             return bound
 
         def rows(bound: BoundQuery) -> Iterator[Row]:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
-from typing import Any, Protocol
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Protocol
 
 from datapod_server.principal import Principal
 from datapod_server.storage.engine import Relation
 from datapod_server.values.path import Path
 from datapod_server.values.rows import Cell, Row
+
+if TYPE_CHECKING:
+    from datapod_server.sql.environment import Environment
 
 
 class Table(Protocol):
@@ -32,11 +35,15 @@ class Table(Protocol):
         ...
 
 
+Apply = Callable[[Sequence[Cell]], Sequence[Cell]]
+"""From the flattened row of the argument (a bare value is one cell of the empty path) to that of the result."""
+
+
 class UserFunction(Protocol):
     """A function entity that is called from a query with one row."""
 
-    def apply(self, cells: Sequence[Cell]) -> Sequence[Cell]:
-        """From the flattened row of the argument (a bare value is one cell of the empty path) to that of the result."""
+    def bind(self, environment: Environment) -> Apply:
+        """Make it ready for one query; called with that query's environment. Raises `QueryError`."""
         ...
 
 

@@ -3,6 +3,7 @@
 entities.py    what all collections share
 procedures.py  runs
 datasets.py    recording and reading
+functions.py   calls over REST; arguments.py has the JSON forms
 query.py       queries; formats.py has their six forms
 types.py       what can be made
 house.py       about the house itself; redirected calls
