@@ -1,13 +1,18 @@
-"""Frames over a stream socket: four bytes of length, then one message. Any number of threads send; one receives."""
+"""Frames over a stream socket: four bytes of length, then one message. Any number of threads send; one receives.
+
+A message may bring a descriptor along, over a Unix socket.
+"""
 
 from __future__ import annotations
 
+import array
 import socket
 import threading
 
 _LENGTH_BYTES = 4
+_CLOSED_ON_EXEC = getattr(socket, "MSG_CMSG_CLOEXEC", 0)
 _LONGEST = 0xFFFFFFFF
-_READ_BYTES = 1 << 18
+_READ_BYTES = 1 << 16  # more is asked for once a longer message is known to come
 
 
 class ChannelClosed(Exception):
@@ -25,15 +30,19 @@ class Channel:
         self._socket = connection
         self._sending = threading.Lock()
         self._buffer = bytearray()
+        self.descriptors: list[int] | None = None
+        """What came along with messages and nobody has taken yet, in order; None (nothing may come) unless the receiver sets a list."""
 
-    def send(self, message: bytes) -> None:
+    def send(self, message: bytes, descriptor: int | None = None) -> None:
         """Send one message; blocks while the other side does not read. Raises `ChannelClosed`, `FrameTooLong`."""
         if len(message) > _LONGEST:
             raise FrameTooLong
         head = len(message).to_bytes(_LENGTH_BYTES, "big")
         try:
             with self._sending:
-                if len(message) < 65536:
+                if descriptor is not None:
+                    socket.send_fds(self._socket, [head + message], [descriptor])  # some bytes: a Unix socket takes them as one
+                elif len(message) < 65536:
                     self._socket.sendall(head + message)
                 else:
                     self._socket.sendall(head)
@@ -59,7 +68,7 @@ class Channel:
         buffer = self._buffer
         while len(buffer) < count:
             try:
-                piece = self._socket.recv(max(_READ_BYTES, min(count - len(buffer), 1 << 24)))
+                piece = self._receive_piece(max(_READ_BYTES, min(count - len(buffer), 1 << 24)))
             except OSError as error:
                 raise ChannelClosed from error
             if not piece:
@@ -68,3 +77,12 @@ class Channel:
         taken = bytes(buffer[:count])
         del buffer[:count]
         return taken
+
+    def _receive_piece(self, most: int) -> bytes:
+        if self.descriptors is None:
+            return self._socket.recv(most)
+        piece, ancillary, _, _ = self._socket.recvmsg(most, socket.CMSG_SPACE(array.array("i").itemsize), _CLOSED_ON_EXEC)
+        for level, kind, data in ancillary:
+            if level == socket.SOL_SOCKET and kind == socket.SCM_RIGHTS:
+                self.descriptors += array.array("i", data)
+        return piece

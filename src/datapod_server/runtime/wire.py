@@ -100,6 +100,10 @@ class Run(Struct, frozen=True, tag="run", array_like=True):
     missing_return: int = 0  # 404 or 500 for routes that return nothing; 0: by dialect
 
 
+class NewLane(Struct, frozen=True, tag="lane", array_like=True):
+    """Server to worker: the descriptor that comes along is a connection for runs, one at a time: a `Run`, its `Printed`, its `Finished`."""
+
+
 class Interrupt(Struct, frozen=True, tag="interrupt", array_like=True):
     """Server to worker: the time of this call is over; raise `datapod.TimeLimit` in its thread."""
 
@@ -135,7 +139,7 @@ class Finished(Struct, frozen=True, tag="finished", array_like=True):
     missing: bool = False
 
 
-ToWorker: TypeAlias = Begin | Run | Interrupt | Answer | Served
+ToWorker: TypeAlias = Begin | Run | NewLane | Interrupt | Answer | Served
 FromWorker: TypeAlias = Ask | Service | Printed | Finished
 
 _encoder = msgspec.msgpack.Encoder()

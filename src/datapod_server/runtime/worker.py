@@ -1,7 +1,8 @@
 """The process of one plugin or script: forked from the zygote, it talks to the server over one channel.
 
 A reader thread takes the server's messages. A run gets a thread: main and scripts the first one of the process, since some libraries
-insist on it; routes one of the pool, so that a route that waits for the server keeps no other from being served.
+insist on it; routes one that waits at a lane of its own, or one of the pool, so that a route that waits for the server keeps no other from
+being served.
 """
 
 from __future__ import annotations
@@ -34,6 +35,7 @@ from datapod_server.runtime.wire import (
     Finished,
     Home,
     Interrupt,
+    NewLane,
     Pairs,
     Printed,
     Run,
@@ -68,13 +70,28 @@ TimeLimit.__module__ = "datapod"
 class RunState:
     """One run: its request, what it returned, its output, its thread."""
 
-    def __init__(self, order: Run, output_bytes: int, emit: Callable[[float, str, str], None]) -> None:
+    def __init__(self, order: Run, output_bytes: int, send: Callable[[bytes], None], send_late: Callable[[bytes], None]) -> None:
+        """`send` takes messages of this run; `send_late` those of threads that go on after its end."""
         self.order = order
+        self._send, self._send_late = send, send_late
+        self._sending = threading.Lock()
         self.returned = Returned()
         self.request = None if order.request is None else RestRequest(order.request, self.returned)
-        self.capture = Capture(emit, output_bytes, self)
+        self.capture = Capture(self._printed, output_bytes, self)
         self.thread_id = 0
         self.ended = False
+        self._told = False
+
+    def finish(self, finished: Finished) -> None:
+        """Tell the server; nothing of this run is sent after it on the same way."""
+        with self._sending, contextlib.suppress(ChannelClosed):  # the reader thread ends the process
+            self._told = True
+            self._send(encode(finished))
+
+    def _printed(self, seconds: float, stream: str, text: str) -> None:
+        message = encode(Printed(self.order.call, seconds, stream, text))
+        with self._sending, contextlib.suppress(ChannelClosed):  # as above
+            (self._send_late if self._told else self._send)(message)
 
 
 class Worker:
@@ -84,6 +101,7 @@ class Worker:
         self.home: Home
         self.captures = Captures()
         self._channel = Channel(connection)
+        self._descriptors = self._channel.descriptors = []
         self._calls = itertools.count(1)
         self._waiting: dict[int, queue.SimpleQueue[Answer | Served | None]] = {}
         self._runs: dict[int, RunState] = {}
@@ -91,7 +109,7 @@ class Worker:
         self._first_thread: queue.SimpleQueue[Run | None] = queue.SimpleQueue()
         self._threads = Threads(_ROUTE_THREADS)
         self._globals: dict[str, Any] = {}
-        self._dialects: dict[str, int] = {}
+        self._compiled: dict[str, tuple[str, types.CodeType]] = {}  # by uri: the source of the last run and what came of it
 
     def work(self) -> None:
         """Run what the server orders until it closes the channel."""
@@ -162,6 +180,9 @@ class Worker:
                             waiting.put(message)
                     case Run():
                         self._start(message)
+                    case NewLane():
+                        lane = Channel(socket.socket(socket.AF_UNIX, socket.SOCK_STREAM, 0, self._descriptors.pop(0)))
+                        threading.Thread(target=self._work_lane, args=(lane,), name="lane", daemon=True).start()
                     case Interrupt():
                         self._interrupt(message.call)
                     case Begin():
@@ -175,10 +196,15 @@ class Worker:
         else:
             self._threads.submit(lambda: self._run(order))
 
-    def _run(self, order: Run) -> None:
-        state = RunState(
-            order, self.home.output_bytes, lambda seconds, stream, text: self._send(Printed(order.call, seconds, stream, text))
-        )
+    def _work_lane(self, lane: Channel) -> None:
+        """Run what comes over one lane until the server closes it."""
+        with contextlib.suppress(ChannelClosed):
+            while isinstance(order := decode_to_worker(lane.receive()), Run):
+                self._run(order, lane)
+        lane.close()
+
+    def _run(self, order: Run, lane: Channel | None = None) -> None:
+        state = RunState(order, self.home.output_bytes, (lane or self._channel).send, self._channel.send)
         state.thread_id = threading.get_ident()
         with self._runs_lock:
             self._runs[order.call] = state
@@ -195,7 +221,7 @@ class Worker:
             del self._runs[order.call]
         state.capture.finish()
         self.captures.enter(None)
-        self._send(_finished(state, failure))
+        state.finish(_finished(state, failure))
 
     def _execute(self, state: RunState) -> None:
         order = state.order
@@ -207,8 +233,7 @@ class Worker:
             if plugin is not None and plugin.status_handler is not None:
                 state.returned.set(plugin.status_handler(self._mldb))
             return
-        remember_source(order.uri, order.source)
-        code = compile(order.source, order.uri, "exec", dont_inherit=True)
+        code = self._compile(order.source, order.uri)
         if order.what in ("script", "main"):
             names = self._globals
         else:
@@ -216,6 +241,14 @@ class Worker:
         if state.request is not None:
             names["request"] = state.request
         exec(code, names)  # noqa: S102 - running the owner's code is what this process is for
+
+    def _compile(self, source: str, uri: str) -> types.CodeType:
+        known, code = self._compiled.get(uri, ("", None))
+        if code is None or known != source:
+            remember_source(uri, source)
+            code = compile(source, uri, "exec", dont_inherit=True)
+            self._compiled[uri] = source, code
+        return code
 
     def _call_handler(self, state: RunState) -> None:
         plugin, request = self._mldb.plugin, state.request
@@ -240,10 +273,6 @@ class Worker:
             state = self._runs.get(call)
             if state is not None and not state.ended:
                 ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(state.thread_id), ctypes.py_object(TimeLimit))
-
-    def _send(self, message: Printed | Finished) -> None:
-        with contextlib.suppress(ChannelClosed):  # the reader thread ends the process
-            self._channel.send(encode(message))
 
 
 def _finished(state: RunState, failure: bytes) -> Finished:

@@ -37,12 +37,14 @@ from datapod_server.runtime.wire import (
     value_of,
 )
 from datapod_server.threads import Threads
+from datapod_server.workers.lane import Lane, Lanes
 from datapod_server.workers.outcome import Death, Entry, Outcome
 from datapod_server.workers.parameters import Limits
 from datapod_server.workers.services import COLLECTION
 from datapod_server.workers.zygote import Zygote
 
 _AFTER_INTERRUPT_SECONDS = 2.0
+_AFTER_KILL_SECONDS = 10.0
 _WATCH_SECONDS = 0.05
 _IDLE_WATCH_SECONDS = 1.0  # many plugins do nothing most of the time
 _MOST_PROCESSES = 256  # of one worker: a fork bomb is ended, a pool of processes is not
@@ -58,13 +60,14 @@ Serve = Callable[[str, Any], Any]
 class _Call:
     """A run that is under way."""
 
-    __slots__ = ("death", "done", "entries", "finished")
+    __slots__ = ("death", "done", "entries", "finished", "lane")
 
     def __init__(self) -> None:
         self.done = threading.Event()
         self.entries: list[Entry] = []
         self.finished: Finished | None = None
         self.death: Death | None = None
+        self.lane: Lane | None = None
 
 
 class WorkerProcess:
@@ -105,6 +108,7 @@ class WorkerProcess:
         self.started_seconds = time.time()
         self.pid, connection = zygote.fork(self._on_end)
         self._channel = Channel(connection)
+        self._lanes = Lanes(self._channel)
         self._channel.send(encode(Begin(home)))
         threading.Thread(target=self._read, name=f"worker {self.pid}", daemon=True).start()
         threading.Thread(target=self._watch, name=f"watch {self.pid}", daemon=True).start()
@@ -127,18 +131,24 @@ class WorkerProcess:
     ) -> Outcome:
         """Run a source in the worker and wait for its end, the end of its time, or the death of the process."""
         call, number = _Call(), next(self._numbers)
+        if what not in ("script", "main"):
+            call.lane = self._lanes.take()
         with self._lock:
-            if self._gone.is_set():
-                return self._dead(call, self._verdict or Death("worker-died"))
-            self._calls[number] = call
+            gone = self._gone.is_set()
+            if not gone:
+                self._calls[number] = call
+        if gone:
+            if call.lane is not None:
+                self._lanes.give_back(call.lane, usable=False)
+            return self._dead(call, self._verdict or Death("worker-died"))
         if cancellation is not None:
             cancellation.on_request(lambda: self.kill(Death("cancelled")))
-        try:
-            self._channel.send(encode(Run(number, what, source, uri, request, missing_return)))
-        except ChannelClosed:
-            call.done.wait(_AFTER_INTERRUPT_SECONDS)  # the end of the process settles the call
-        if not call.done.wait(seconds):
-            self._stop_for_time(number, call, limit, seconds or 0.0)
+        message = encode(Run(number, what, source, uri, request, missing_return))
+        verdict = Death("time-limit", limit=limit, seconds=seconds or 0.0)
+        if call.lane is not None:
+            self._run_on_lane(call.lane, number, call, message, seconds, verdict)
+        else:
+            self._run_on_channel(number, call, message, seconds, verdict)
         with self._lock:
             self._calls.pop(number, None)
         return self._outcome(call)
@@ -162,17 +172,68 @@ class WorkerProcess:
         """Resident memory of the process and its children."""
         return sum(_resident_bytes(pid) for pid in _family(self.pid))
 
-    def _stop_for_time(self, number: int, call: _Call, limit: str, seconds: float) -> None:
-        with contextlib.suppress(ChannelClosed):
-            self._channel.send(encode(Interrupt(number)))
-        verdict = Death("time-limit", limit=limit, seconds=seconds)
+    def _run_on_channel(self, number: int, call: _Call, message: bytes, seconds: float | None, verdict: Death) -> None:
+        try:
+            self._channel.send(message)
+        except ChannelClosed:
+            call.done.wait(_AFTER_INTERRUPT_SECONDS)  # the end of the process settles the call
+        if call.done.wait(seconds):
+            return
+        self._interrupt(number)
         if call.done.wait(_AFTER_INTERRUPT_SECONDS):
             if call.death is None:
                 call.death = verdict
             return
         self.kill(verdict)
-        call.done.wait(10)
+        call.done.wait(_AFTER_KILL_SECONDS)
         call.death = verdict
+
+    def _run_on_lane(self, lane: Lane, number: int, call: _Call, message: bytes, seconds: float | None, verdict: Death) -> None:
+        in_time = False
+        try:
+            in_time = lane.send(message, seconds) and self._read_lane(lane, number, call, seconds)
+            if in_time:
+                call.death = None  # the process died after the end of this run, if it did
+            else:
+                self._interrupt(number)
+                if not self._read_lane(lane, number, call, _AFTER_INTERRUPT_SECONDS):
+                    self.kill(verdict)
+                    self._read_lane(lane, number, call, _AFTER_KILL_SECONDS)
+                call.death = verdict
+        except ChannelClosed:
+            self._settle_death(call, verdict)
+        self._lanes.give_back(lane, usable=in_time)
+
+    def _settle_death(self, call: _Call, verdict: Death) -> None:
+        """The lane has ended without an answer: so has the process, or it is to end."""
+        if not call.done.wait(_AFTER_INTERRUPT_SECONDS):
+            self.kill(Death("worker-died"))
+            call.done.wait(_AFTER_KILL_SECONDS)
+        if self._verdict is verdict:
+            call.death = verdict
+
+    def _read_lane(self, lane: Lane, number: int, call: _Call, seconds: float | None) -> bool:
+        """Take what the run sends until its end; False when the time is over. Raises `ChannelClosed`."""
+        ends = None if seconds is None else time.monotonic() + seconds
+        left = seconds
+        while (content := lane.receive(left)) is not None:
+            try:
+                message = decode_from_worker(content)
+            except msgspec.DecodeError:
+                self.kill(Death("worker-died"))
+                raise ChannelClosed from None
+            if isinstance(message, Finished) and message.call == number:
+                call.finished = message
+                return True
+            if isinstance(message, Printed):
+                self._keep(message)
+            if ends is not None:
+                left = max(ends - time.monotonic(), 0.0)
+        return False
+
+    def _interrupt(self, number: int) -> None:
+        with contextlib.suppress(ChannelClosed):
+            self._channel.send(encode(Interrupt(number)))
 
     def _outcome(self, call: _Call) -> Outcome:
         finished = call.finished
@@ -262,6 +323,9 @@ class WorkerProcess:
         for call in open_calls:
             call.death = call.death or death
             call.done.set()
+            if call.lane is not None:
+                call.lane.wake()
+        self._lanes.close()
 
     def _watch(self) -> None:
         """Look at memory and processor time while the process lives; a limit that is passed ends it."""
