@@ -71,7 +71,7 @@ def bind_select(select: tree.Select, environment: Environment) -> BoundQuery:
     items = bind_items(select.items, output, top=True)
     having = _bind_having(select.having, output)
     named = _optional(select.named, output)
-    order = _bind_order(select, output)
+    order = _bind_order(select, output, items.names)
     grouping = None
     if isinstance(output, GroupContext):
         keys = [bind_expression(key, rows).run for key in select.group_by]
@@ -97,7 +97,9 @@ def _has_count(select: tree.Select) -> bool:
     def counts(node: tree.Node) -> bool:
         return (isinstance(node, tree.Call) and tuple(node.name) == ("count",)) or any(counts(child) for child in tree.children(node))
 
-    return any(counts(item) for item in select.items)
+    nodes: list[tree.Node] = [*select.items, *select.order_by]
+    nodes += [node for node in (select.having, select.named) if node is not None]
+    return any(counts(node) for node in nodes)
 
 
 def _optional(node: tree.Expression | None, context: Context) -> Evaluate | None:
@@ -135,9 +137,9 @@ def _bind_having(node: tree.Expression | None, context: Context) -> Evaluate | N
     return bind_expression(node, context).run
 
 
-def _bind_order(select: tree.Select, context: Context) -> tuple[Order, ...]:
+def _bind_order(select: tree.Select, context: Context, names: Sequence[Path] | None) -> tuple[Order, ...]:
     """Constants sort by nothing and are dropped."""
-    output = OutputContext(context)
+    output = OutputContext(context, names)
     bound: list[Order] = []
     for entry in select.order_by:
         code: Code = bind_expression(entry.expression, output)

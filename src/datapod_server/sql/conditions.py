@@ -108,7 +108,8 @@ def _row_term(node: tree.Expression, context: RowContext) -> Holds:
     return lambda scope: true(run(scope)[0])
 
 
-def _any_value(node: tree.Column, context: RowContext, test: Callable[[Any], bool]) -> Holds:
+def _any_value(node: tree.Expression, context: RowContext, test: Callable[[Any], bool]) -> Holds:
+    assert isinstance(node, tree.Column)
     name = context.resolve(node.path)
     usual = context.column(node.path).run
 

@@ -194,11 +194,12 @@ class WhenContext(RowContext):
 
 
 class OutputContext(Context):
-    """ORDER BY: names of the output row first, then whatever `inner` says."""
+    """ORDER BY: names of the output row first (all that there can be, if known), then whatever `inner` says."""
 
-    def __init__(self, inner: Context) -> None:
+    def __init__(self, inner: Context, names: Sequence[Path] | None = None) -> None:
         super().__init__(inner.environment, inner.text)
         self._inner = inner
+        self._names = names
 
     def resolve(self, path: Path) -> Path:
         return self._inner.resolve(path)
@@ -223,6 +224,9 @@ class OutputContext(Context):
 
             def inner(scope: Any) -> Valued:
                 raise refusal
+
+        if self._names is not None and not any(name[: len(path)] == path for name in self._names):
+            return Code(inner)
 
         def run(scope: Any) -> Valued:
             output = scope.output

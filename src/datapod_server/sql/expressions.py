@@ -6,6 +6,7 @@ Source: sql-language.md, 5, 2.12.
 
 from __future__ import annotations
 
+import operator as operators
 import re
 from collections.abc import Callable, Sequence
 from functools import lru_cache, singledispatch
@@ -213,6 +214,7 @@ COMPARISONS: dict[str, Callable[[Value, Value], bool]] = {
 
 def _comparison(operator: str, left: Evaluate, right: Evaluate) -> Evaluate:
     test = COMPARISONS[operator]
+    plain = _PLAIN[operator]
 
     def apply(scope: Any) -> Valued:
         a, time_a = left(scope)
@@ -220,9 +222,22 @@ def _comparison(operator: str, left: Evaluate, right: Evaluate) -> Evaluate:
         time = time_b if time_b > time_a or time_a != time_a else time_a
         if a is None or b is None:
             return None, time
+        if type(a) is int and type(b) is int:
+            return (1 if plain(a, b) else 0), time
         return (1 if test(a, b) else 0), time
 
     return apply
+
+
+_PLAIN: dict[str, Callable[[int, int], bool]] = {
+    "=": operators.eq,
+    "!=": operators.ne,
+    "<": operators.lt,
+    "<=": operators.le,
+    ">": operators.gt,
+    ">=": operators.ge,
+}
+"""Comparisons of two integers, which need no look at NaN and kinds."""
 
 
 def _logic(operator: str, left: Code, right: Code) -> Code:

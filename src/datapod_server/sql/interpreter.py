@@ -6,7 +6,7 @@ FROM, WHERE, WHEN, groups and HAVING, NAMED and SELECT, ORDER BY, DISTINCT ON, O
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from itertools import islice
+from itertools import groupby, islice
 from typing import Any
 
 from datapod_server.sql.binder import BoundQuery
@@ -37,8 +37,11 @@ def _filtered(query: BoundQuery, environment: Environment) -> Iterator[Scope]:
     for place, scope in enumerate(scopes):
         if place % _CHECKED_EVERY == 0:
             environment.check()
-        if where is not None and not true(where(scope)[0]):
-            continue
+        if where is not None:
+            kept = where(scope)[0]
+            # Most conditions give 1, 0 or null.
+            if kept != 1 and not true(kept):
+                continue
         yield scope if when is None else _when(query, scope)
 
 
@@ -69,20 +72,29 @@ def _row(query: BoundQuery, scope: Scope | Group) -> Row:
 
 def _ordered(query: BoundQuery, scopes: Iterable[Scope | Group]) -> Iterator[Row]:
     """Sorted by the keys, ties of rows by the hash of the input row's name, ties of groups in the order of their keys."""
-    entries: list[tuple[list[Any], int, Row]] = []
+    entries: list[tuple[list[Any], Path, Row]] = []
     for scope in scopes:
         row = _row(query, scope)
         scope.output = Scope(row.name, row.cells)
         keys = [value_key(order.run(scope)[0]) for order in query.order]
-        entries.append((keys, 0 if query.grouping is not None else row_hash(scope.name), row))
-    entries.sort(key=lambda entry: entry[1])
+        entries.append((keys, scope.name, row))
     for place in range(len(query.order) - 1, -1, -1):
         entries.sort(key=lambda entry: entry[0][place], reverse=query.order[place].descending)
     previous: list[Any] | None = None
-    for keys, _, row in entries:
+    for keys, row in _ties_settled(query, entries):
         if query.distinct:
             leading = keys[: query.distinct]
             if leading == previous:
                 continue
             previous = leading
         yield row
+
+
+def _ties_settled(query: BoundQuery, entries: Iterable[tuple[list[Any], Path, Row]]) -> Iterator[tuple[list[Any], Row]]:
+    """The sorted entries, those with equal keys by the hashes of their names; a hash takes longer to compute than all else here."""
+    for keys, run in groupby(entries, key=lambda entry: entry[0]):
+        tied = list(run)
+        if len(tied) > 1 and query.grouping is None:
+            tied.sort(key=lambda entry: row_hash(entry[1]))
+        for _, _, row in tied:
+            yield keys, row

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from datapod_server.errors import QueryError
@@ -15,6 +16,7 @@ from datapod_server.values.path import Path
 from datapod_server.values.rows import Cell
 
 Item = Callable[[Any], list[Cell]]
+_cell: Callable[[tuple[Path, Any, float]], Cell] = partial(tuple.__new__, Cell)  # twice as fast as calling the class
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +53,13 @@ def bind_items(items: Sequence[tree.Item], context: Context, *, top: bool) -> It
             cells += part(scope)
         return sort_cells(cells)
 
-    return Items(run, None if names is None else tuple(names), is_constant)
+    only = parts[0] if len(parts) == 1 else None
+
+    def run_one(scope: Any) -> list[Cell]:
+        assert only is not None
+        return sort_cells(only(scope))
+
+    return Items(run if only is None else run_one, None if names is None else tuple(names), is_constant)
 
 
 def default_name(item: tree.ExpressionItem, text: str) -> Path:
@@ -95,7 +103,7 @@ def _expression(item: tree.ExpressionItem, context: Context) -> tuple[Item, Sequ
         value, time = evaluate(scope)
         if isinstance(value, RowValue | Embedding):
             return cells_of(value, time, name)
-        return [Cell(name, value, time)]
+        return [_cell((name, value, time))]
 
     return run, None if code.is_row else (name,), code.constant is not None
 

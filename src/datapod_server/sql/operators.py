@@ -17,6 +17,7 @@ from datapod_server.values.rows import Cell
 from datapod_server.values.timestamp import Timestamp
 
 _DAY = 86_400.0
+_WHOLE = 2.0**53
 _EPOCH = datetime.date(1970, 1, 1).toordinal()
 
 AtomOperator = Callable[[Any, Any], Atom]
@@ -45,7 +46,9 @@ def to_integer(value: Value) -> int:
 def add(left: Any, right: Any) -> Atom:
     """`left + right` of atoms that are not null."""
     if isinstance(left, int | float) and isinstance(right, int | float):
-        return number(float(left) + float(right))
+        result = float(left) + float(right)
+        # The commonest case, written out: a call of `number` takes as long as the rest.
+        return int(result) if result.is_integer() and -_WHOLE <= result <= _WHOLE else number(result)
     if isinstance(left, str) or isinstance(right, str):
         return text_form(left) + text_form(right)
     if isinstance(left, Timestamp):

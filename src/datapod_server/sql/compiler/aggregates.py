@@ -70,14 +70,12 @@ class Aggregates:
         return Typed(argument.tree, Kind.NUMBER, argument.time, nan=True)
 
     def _latest(self, argument: Typed, present: exp.Expr) -> exp.Expr | None:
-        """The latest time of the values that are there."""
+        """The latest time of the values that are there; "always" is the least, also beside "not a date"."""
         if not self._timed:
             return None
         time = time_tree(argument.time, self._rows.time_column)
         dated = exp.Filter(this=exp.Max(this=time), expression=exp.Where(this=exp.and_(present, exp.not_(exp.IsNan(this=time.copy())))))
-        any_there = exp.Filter(this=exp.Count(this=exp.Star()), expression=exp.Where(this=present.copy()))
-        nothing = case([(exp.GT(this=any_there, expression=exp.Literal.number(0)), double(float("nan")))], double(float("-inf")))
-        return exp.Coalesce(this=dated, expressions=[nothing])
+        return exp.Coalesce(this=dated, expressions=[double(float("-inf"))])
 
     def count(self, argument: Typed) -> Typed:
         value: exp.Expr = exp.Count(this=argument.tree.copy())
