@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from operator import itemgetter
+from typing import Any
 
 import pyarrow
 from sqlglot import exp
@@ -61,19 +62,29 @@ def split(atoms: Sequence[Atom]) -> dict[str, pyarrow.Array]:
     """
     kinds = set(map(type, atoms))
     arrays = {}
+    beyond = False  # whether an integer does not fit
     try:
         if int in kinds:
-            arrays["i"] = pyarrow.array([atom if atom.__class__ is int and _fits(atom) else None for atom in atoms], pyarrow.int64())
+            integers = _only(int, atoms, kinds)
+            try:
+                arrays["i"] = pyarrow.array(integers, pyarrow.int64())
+            except (OverflowError, pyarrow.ArrowInvalid):
+                beyond = True
+                arrays["i"] = pyarrow.array([atom if atom is not None and _fits(atom) else None for atom in integers], pyarrow.int64())
         if float in kinds:
-            arrays["d"] = pyarrow.array([atom if atom.__class__ is float else None for atom in atoms], pyarrow.float64())
+            arrays["d"] = pyarrow.array(_only(float, atoms, kinds), pyarrow.float64())
         if str in kinds:
-            arrays["s"] = pyarrow.array([atom if atom.__class__ is str else None for atom in atoms], pyarrow.string())
+            arrays["s"] = pyarrow.array(_only(str, atoms, kinds), pyarrow.string())
     except UnicodeEncodeError as error:
         raise Invalid("a string holds a code point that is no character (a lone surrogate)") from error
-    others = kinds - {int, float, str, type(None)}
-    if others or (int in kinds and not all(_fits(atom) for atom in atoms if isinstance(atom, int))):
+    if beyond or kinds - {int, float, str, type(None)}:
         arrays["x"] = pyarrow.array([_rest(atom) for atom in atoms], pyarrow.string())
     return arrays
+
+
+def _only(kind: type, atoms: Sequence[Atom], kinds: set[type]) -> Sequence[Any]:
+    """The atoms of one kind, None in the place of others."""
+    return atoms if kinds == {kind} else [atom if atom.__class__ is kind else None for atom in atoms]
 
 
 def read(engine: Engine, cells: str, committed_order: int) -> Iterator[pyarrow.RecordBatch]:

@@ -72,21 +72,43 @@ class SparseDataset:
 
     def record_rows(self, rows: Sequence[Row]) -> None:
         """All rows or, on any error, none; durable on return. Readable after the next commit, or at once where the parameters say so."""
+        columns, values, times = _flat(rows)
+        numbers: dict[Path, int] = {}
+        places = [numbers.setdefault(column, len(numbers)) for column in columns]
+        self.record_cells([row.name for row in rows], [len(row.cells) for row in rows], list(numbers), places, values, times)
+
+    def record_cells(
+        self,
+        names: Sequence[Path],
+        counts: Sequence[int],
+        columns: Sequence[Path],
+        numbers: Sequence[int],
+        values: Sequence[Atom],
+        times: Sequence[float],
+    ) -> None:
+        """`record_rows` without an object per cell, twice as fast. `counts` says how many cells each row has; `numbers` (of `columns`),
+        `values` and `times` are those of all cells, row after row. Raises `Invalid` also where these do not fit together.
+        """
+        printed = list(map(printed_name, names))
+        if not len(numbers) == len(values) == len(times) == sum(counts) or len(counts) != len(names) or min(counts, default=0) < 0:
+            raise Invalid("the cells do not fit the rows")
+        if not numbers:
+            return
+        coarse = quantise(numpy.array(times, numpy.float64), self._quantum)
+        used = dict.fromkeys(numbers)  # in order of first appearance
+        if min(used) < 0 or max(used) >= len(columns):
+            raise Invalid("a cell has a column that is not there")
         with self._recording:
-            names = [printed_name(row.name) for row in rows]
-            columns, values, times = _flat(rows)
-            if not columns:
-                return
-            coarse = quantise(numpy.array(times, numpy.float64), self._quantum)
-            new = [check_column_name(column) for column in dict.fromkeys(columns) if column not in self._columns]
+            new = [check_column_name(column) for column in dict.fromkeys(columns[n] for n in used) if column not in self._columns]
             ids = self._columns | {column: len(self._columns) + place for place, column in enumerate(new)}
-            batch = self._batch(rows, names, [ids[column] for column in columns], values, coarse)
+            id_of_number = numpy.array([ids.get(column, -1) for column in columns], numpy.int64)
+            batch = self._batch(printed, counts, id_of_number[numpy.array(numbers, numpy.int64)], values, coarse)
             with self._engine.transaction() as transaction:
                 if new:
                     transaction.append(self._names, cells.column_names({column: ids[column] for column in new}))
                 transaction.append(self._table, batch)
             self._columns = ids
-            self._next_order += len(rows)
+            self._next_order += len(names)
             if self._readable_after_write:
                 self._state = SparseState(self._next_order, len(ids))
 
@@ -153,14 +175,13 @@ class SparseDataset:
 
     # Inside
 
-    def _batch(self, rows: Sequence[Row], names: list[str], ids: list[int], values: Sequence[Atom], times: Any) -> pyarrow.Table:
-        counts = [len(row.cells) for row in rows]
-        places = numpy.repeat(numpy.arange(len(rows), dtype=numpy.int64), counts)
+    def _batch(self, names: list[str], counts: Sequence[int], ids: Any, values: Sequence[Atom], times: Any) -> pyarrow.Table:
+        places = numpy.repeat(numpy.arange(len(names), dtype=numpy.int64), counts)
         return pyarrow.table(
             {
                 "_name": pyarrow.array(names, pyarrow.string()).take(pyarrow.array(places)),
                 "_ord": pyarrow.array(places + self._next_order),
-                "_column": pyarrow.array(ids, pyarrow.int64()),
+                "_column": pyarrow.array(ids),
                 "_ts": pyarrow.array(times),
                 **cells.split(values),
             }

@@ -27,6 +27,7 @@ ColumnOfCells = tuple[Path, Sequence[tuple[Path, Atom, float]]]
 
 
 _AS_THEY_ARE = frozenset((str, int, type(None)))
+_AS_THEY_ARE_OR_DOUBLES = _AS_THEY_ARE | {float}
 
 
 class Collection:
@@ -72,6 +73,21 @@ class ByColumns(Protocol):
     ) -> bool: ...
 
 
+@runtime_checkable
+class ByCells(Protocol):
+    """A dataset that takes rows of any shape faster as parallel sequences of all cells; see `SparseDataset.record_cells`."""
+
+    def record_cells(
+        self,
+        names: Sequence[Path],
+        counts: Sequence[int],
+        columns: Sequence[Path],
+        numbers: Sequence[int],
+        values: Sequence[Atom],
+        times: Sequence[float],
+    ) -> None: ...
+
+
 class Services(Struct, frozen=True):
     """What the workers of one pod may use.
 
@@ -91,9 +107,7 @@ class Services(Struct, frozen=True):
             case "record_rows":
                 dataset_id, *cells = arguments
                 with COLLECTION.paused():
-                    dataset = self.dataset(dataset_id)
-                    if not (isinstance(dataset, ByColumns) and record_by_columns(dataset, *cells)):
-                        dataset.record_rows(list(rows_of(*cells)))
+                    record(self.dataset(dataset_id), *cells)
             case "record_columns":
                 dataset_id, *cells = arguments
                 with COLLECTION.paused():
@@ -124,6 +138,22 @@ class Services(Struct, frozen=True):
         return {"dirs": list(listing.dirs), "objects": objects}
 
 
+def record(
+    dataset: Recordable,
+    names: list[list[str]],
+    counts: list[int],
+    columns: list[list[str]],
+    numbers: list[int],
+    values: list[Any],
+    times: list[float],
+) -> None:
+    """Record rows that crossed the channel, in the way that is the fastest for the dataset and for them."""
+    if isinstance(dataset, ByCells):
+        dataset.record_cells(list(map(Path, names)), counts, list(map(Path, columns)), numbers, atoms_of(values), times)
+    elif not (isinstance(dataset, ByColumns) and record_by_columns(dataset, names, counts, columns, numbers, values, times)):
+        dataset.record_rows(list(rows_of(names, counts, columns, numbers, values, times)))
+
+
 def rows_of(
     names: list[list[str]],
     counts: list[int],
@@ -137,8 +167,7 @@ def rows_of(
     `numbers` are places in `columns`; `counts` says how many cells belong to each name.
     """
     paths = [Path(column) for column in columns]
-    kinds = set(map(type, values))
-    atoms = values if kinds <= _AS_THEY_ARE else list(map(_atom_of, values))
+    atoms = atoms_of(values)
     # tuple.__new__ skips the argument handling of the named tuple: a third of its time
     cells = map(partial(tuple.__new__, Cell), zip(map(paths.__getitem__, numbers), atoms, map(float, times), strict=True))
     for name, count in zip(names, counts, strict=True):
@@ -161,15 +190,18 @@ def record_by_columns(
     latest = numpy.array(times, numpy.float64).reshape(len(names), width).max(axis=1)
     if numpy.isnan(latest).any():  # "not a date" has rules of its own
         return False
-    by_column = []
-    for place in range(width):
-        column = values[place::width]
-        by_column.append(column if _AS_THEY_ARE.issuperset(map(type, column)) else [_atom_of(value) for value in column])
-    return dataset.record_regular([Path(name) for name in names], [Path(column) for column in columns], by_column, latest)
+    by_column = [atoms_of(values[place::width]) for place in range(width)]
+    return dataset.record_regular(list(map(Path, names)), list(map(Path, columns)), by_column, latest)
 
 
-def _atom_of(value: Any) -> Atom:
-    return value if type(value) in _AS_THEY_ARE else _atom(value)
+def atoms_of(values: list[Any]) -> list[Atom]:
+    """Values as they crossed the channel, as atoms. Raises `Invalid` for what is none."""
+    kinds = set(map(type, values))
+    if kinds <= _AS_THEY_ARE:
+        return values
+    if kinds <= _AS_THEY_ARE_OR_DOUBLES:  # whole doubles become integers; the remainder says which are whole without a call
+        return [number(value) if value.__class__ is float and value % 1 == 0 else value for value in values]
+    return [value if type(value) in _AS_THEY_ARE else _atom(value) for value in values]
 
 
 def _atom(value: Any) -> Atom:
