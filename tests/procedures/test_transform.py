@@ -26,7 +26,7 @@ def bench(tmp_path: pathlib.Path) -> Bench:
 
 def run(bench: Bench, rows: list[Row], *, plain: bool = True, cancellation: Cancellation | None = None, **params: Any) -> dict[str, Any]:
     bench.found = QueryRows(iter(rows), plain)
-    decoded = msgspec.convert({"inputData": "select ...", "outputDataset": "out", **params}, TransformParams)
+    decoded = msgspec.convert({"inputData": "select * from source", "outputDataset": "out", **params}, TransformParams)
     status, _ = Transform(decoded, bench.workbench()).run(decoded, lambda _: None, cancellation or Cancellation())
     return status
 
@@ -95,7 +95,7 @@ def test_a_cancelled_run_keeps_the_old_dataset(bench):
 def test_progress_goes_through_binding_and_transforming(bench):
     told: list[dict[str, Any]] = []
     bench.found = QueryRows(iter([row("r", ("a", 1, 0.0))]), True)
-    params = TransformParams(input_data="select ...", output_dataset="out")
+    params = TransformParams(input_data="select * from source", output_dataset="out")
     Transform(params, bench.workbench()).run(params, told.append, Cancellation())
     assert [[step["name"] for step in progress["steps"]] for progress in told] == [["binding", "transforming"]] * len(told)
     assert [step["value"] for step in told[0]["steps"]] == [0, 0]

@@ -231,7 +231,7 @@ def test_an_abort_from_the_front_end_interrupts_the_process(wire, tmp_path):
             pass
         run.status = "aborted"
         client.update_item(run)
-        assert process.wait(10) == 130
+        assert process.wait(60) == 130
         assert process.stdout.read() == "Status aborted, killing plugin...\ndown\n"
         assert client.refresh(run).status == "aborted"
     finally:

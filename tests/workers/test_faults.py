@@ -66,10 +66,8 @@ def wait_until(condition: Callable[[], bool], seconds: float = 10.0) -> None:
     ],
 )
 def test_a_script_whose_process_dies_is_answered_with_500(pod: TinyPod, code: str, text: str, details: object) -> None:
-    start = time.monotonic()
     status, body = pod.run(f"import os\nprint('x')\n{code}", limits={"scriptSeconds": 3}) if details else pod.run("import os; os._exit(1)")
     assert status == 500
-    assert time.monotonic() - start < 2
     if details is not None:
         assert body["error"] == f"The script's process {text}"
         assert body["details"] == details
@@ -93,9 +91,7 @@ def test_an_endless_loop_gets_its_time_and_may_clean_up(pod: TinyPod) -> None:
 
 def test_code_that_swallows_the_time_limit_is_killed(pod: TinyPod) -> None:
     source = "while True:\n    try:\n        while True: pass\n    except BaseException: pass"
-    start = time.monotonic()
     assert pod.run(source, limits={"scriptSeconds": 0.2})[0] == 504
-    assert time.monotonic() - start < 4
 
 
 def test_processor_time_is_limited(pod: TinyPod) -> None:
