@@ -36,6 +36,8 @@ if TYPE_CHECKING:
     from datapod_server.sql.tables import Table, UserFunction
     from datapod_server.storage.engine import Engine
 
+_STORES = ("items.sqlite", "tables.duckdb", "files", "runs")  # what rooms keep in a pod's folder; the rest is for URLs, too
+
 
 class ItemTables(Protocol):
     """Items and edges as tables."""
@@ -73,8 +75,8 @@ class Workshop:
         self._lock = threading.RLock()
         self._engine: Engine | None = None
         self._own_zygote = None if zygote is not None else Zygote.start()
-        hidden = [Path(place) for place in settings.hidden]
-        self.vfs = Vfs(directory, [place for place in hidden if directory is None or not directory.is_relative_to(place)])
+        hidden = [Path("/proc"), *map(Path, settings.hidden)]  # in /proc are the environment and the open files of the server
+        self.vfs = Vfs(directory, hidden, () if directory is None else _STORES)
         self.types: dict[str, TypeRegistry[Any]] = {
             "datasets": TypeRegistry("datasets", _register_datasets),
             "procedures": TypeRegistry("procedures", _register_procedures),

@@ -60,7 +60,7 @@ def ls(vfs: Vfs, text: str) -> Listing:
     url = parse_url(text)
     match url.scheme:
         case "file":
-            return _local_listing(url, vfs.local_path(url))
+            return _local_listing(vfs, url, vfs.local_path(url))
         case "mem":
             return _memory_listing(vfs, url)
         case "http" | "https":
@@ -69,12 +69,14 @@ def ls(vfs: Vfs, text: str) -> Listing:
             return _foreign_listing(url)
 
 
-def _local_listing(url: Url, folder: pathlib.Path) -> Listing:
+def _local_listing(vfs: Vfs, url: Url, folder: pathlib.Path) -> Listing:
     base = str(url).rstrip("/") + "/" if url.rest not in ("", "/") else str(url)
     listing = Listing()
     try:
         with os.scandir(folder) as entries:
             for entry in sorted(entries, key=lambda entry: entry.name):
+                if vfs.is_hidden(pathlib.Path(entry.path)):
+                    continue
                 if entry.is_dir():
                     listing.dirs.append(base + entry.name)
                 elif entry.is_file():

@@ -18,23 +18,43 @@ class Vfs:
     """Made once per pod. `data_directory` is what `file:///mldb_data/` stands for; `mem://` names are the pod's own and end with it.
 
     `hidden` are files and folders (with all below) that no URL opens, whatever it looks like: code inside the server asks for files
-    with the server's rights, and the owner's key file is not for it.
+    with the server's rights, and the owner's key file is not for it. A `data_directory` in a hidden folder is seen all the same, but
+    for its `kept` entries: those whose name starts with one of them.
     """
 
-    def __init__(self, data_directory: pathlib.Path | None = None, hidden: Collection[pathlib.Path] = ()) -> None:
+    def __init__(
+        self, data_directory: pathlib.Path | None = None, hidden: Collection[pathlib.Path] = (), kept: tuple[str, ...] = ()
+    ) -> None:
         self.data_directory = data_directory
         self.memory = MemoryFiles()
         self._hidden = tuple(path.resolve() for path in hidden)
+        self._own = None if data_directory is None else data_directory.resolve()
+        self._kept = kept
 
     def local_path(self, url: Url) -> pathlib.Path:
         """The file that a `file` URL names. Raises `Forbidden` for what is hidden, also behind links."""
         path = local_path(url, self.data_directory)
-        if self._hidden:
-            real = path.resolve()
-            if any(real == hidden or real.is_relative_to(hidden) for hidden in self._hidden):
-                raise Forbidden(f"Opening file {path}: this file is hidden from URLs, because it may hold keys", url=str(url))
-            return real if path.is_symlink() else path
-        return path
+        if self.is_hidden(path):
+            raise Forbidden(f"Opening file {path}: this file is hidden from URLs, because it may hold keys", url=str(url))
+        return path.resolve() if path.is_symlink() else path
+
+    def is_hidden(self, path: pathlib.Path) -> bool:
+        """Whether no URL opens this file, also behind links."""
+        if not self._hidden and not self._kept:
+            return False
+        real = path.resolve()
+        if self._own is not None and real.is_relative_to(self._own):
+            inside = real.relative_to(self._own).parts
+            if inside and inside[0].startswith(self._kept):
+                return True
+            return any(real.is_relative_to(hidden) for hidden in self._hidden if not self._own.is_relative_to(hidden))
+        return any(real.is_relative_to(hidden) for hidden in self._hidden)
+
+    def holds_hidden(self, folder: pathlib.Path) -> bool:
+        """Whether something in the folder is hidden, so that the folder must not be copied or served as a whole."""
+        real = folder.resolve()
+        kept = self._own is not None and bool(self._kept) and self._own.is_relative_to(real)
+        return kept or any(hidden.is_relative_to(real) for hidden in self._hidden)
 
     def open_read(self, url: str) -> AbstractContextManager[IO[bytes]]:
         """The content, expanded by its ending.

@@ -205,7 +205,7 @@ class Plugin:
         """The routes element as it is now: edits of an installed file count from the next request on."""
         if self.code.routes_file is not None:
             with contextlib.suppress(OSError, UnicodeDecodeError):  # while its folder is being replaced, the text of before
-                self.code = msgspec.structs.replace(self.code, routes=self.code.routes_file.read_text())
+                self.code = msgspec.structs.replace(self.code, routes=sources.read_code(self.code.routes_file, self._workers.vfs).decode())
         return self.code.routes
 
     def _facts(self, request: Request, remaining: str) -> RequestFacts:

@@ -12,9 +12,9 @@ from urllib.parse import quote
 import msgspec
 from msgspec import Struct
 
-from datapod_server.errors import DatapodError, Invalid
+from datapod_server.errors import DatapodError, Forbidden, Invalid
 from datapod_server.vfs import Vfs
-from datapod_server.vfs.url import local_path, parse_url
+from datapod_server.vfs.url import parse_url
 from datapod_server.workers.parameters import PackageElementSources
 
 _LEFT_OUT = (".git", "__pycache__")
@@ -63,7 +63,7 @@ def fetch(address: str, directory: Path, vfs: Vfs, *, link: bool = False, sha256
         case "file":
             return _from_file(address, directory, vfs, link=link)
         case "git" | "gist":
-            return _from_clone(address, directory)
+            return _from_clone(address, directory, vfs)
         case "http" | "https":
             return _from_download(address, directory, vfs, sha256)
         case _:
@@ -74,9 +74,9 @@ def installed_before(address: str, directory: Path, vfs: Vfs) -> Sources:
     """The code that an earlier server installed from the address. Raises `Invalid` if it is not there any more."""
     place, _, rest = address.partition("://")
     if place.lower() in ("git", "gist"):
-        return _installed(address, directory, _version_of_clone(directory, "https://" + rest.partition("#")[0]))
-    path = str(local_path(parse_url(address), vfs.data_directory).absolute()) if place.lower() == "file" else "/" + rest.partition("/")[2]
-    return _installed(address, directory, {"address": path})
+        return _installed(address, directory, _version_of_clone(directory, "https://" + rest.partition("#")[0]), vfs)
+    path = str(vfs.local_path(parse_url(address)).absolute()) if place.lower() == "file" else "/" + rest.partition("/")[2]
+    return _installed(address, directory, {"address": path}, vfs)
 
 
 def moved(sources: Sources, directory: Path) -> Sources:
@@ -92,7 +92,10 @@ def script_source(address: str, vfs: Vfs, workspace: Path) -> tuple[str, str]:
 
 
 def _from_file(address: str, directory: Path, vfs: Vfs, *, link: bool) -> Sources:
-    origin = local_path(parse_url(address), vfs.data_directory).absolute()
+    try:
+        origin = vfs.local_path(parse_url(address)).absolute()
+    except Forbidden as error:  # the server would read it, and put a copy where code may read it
+        raise Invalid(str(error)) from error
     if not origin.exists():
         raise Invalid("Source does not exist")
     version = {"address": str(origin)}
@@ -100,9 +103,11 @@ def _from_file(address: str, directory: Path, vfs: Vfs, *, link: bool) -> Source
         clear(directory)
         directory.mkdir(parents=True, exist_ok=True)
         _place(origin, directory / "main.py", link=link)
-        return _installed(address, directory, version, routes=False)
+        return _installed(address, directory, version, vfs, routes=False)
     if origin.resolve() == directory.resolve():  # a folder that already is the plugin's own stays where it is
-        return _installed(address, directory, version)
+        return _installed(address, directory, version, vfs)
+    if vfs.holds_hidden(origin):
+        raise Invalid(f"the directory of '{address}' cannot be a plugin: something in it is hidden from code")
     if not (origin / "main.py").is_file():
         raise Invalid(f"the directory of '{address}' has no file main.py")
     clear(directory)
@@ -111,10 +116,10 @@ def _from_file(address: str, directory: Path, vfs: Vfs, *, link: bool) -> Source
         directory.symlink_to(origin, target_is_directory=True)
     else:
         _copy(origin, directory)
-    return _installed(address, directory, version)
+    return _installed(address, directory, version, vfs)
 
 
-def _from_clone(address: str, directory: Path) -> Sources:
+def _from_clone(address: str, directory: Path, vfs: Vfs) -> Sources:
     place, _, reference = address.partition("#")
     url = "https://" + place.partition("://")[2]
     clear(directory)
@@ -127,7 +132,7 @@ def _from_clone(address: str, directory: Path) -> Sources:
         checked_out = _git("-C", str(directory), "checkout", "--quiet", reference, "--")
         if checked_out.returncode != 0:
             raise Invalid(f"Error checking out commit '{reference}' for repository '{url}'")
-    return _installed(address, directory, _version_of_clone(directory, url))
+    return _installed(address, directory, _version_of_clone(directory, url), vfs)
 
 
 def _version_of_clone(directory: Path, url: str) -> dict[str, str]:
@@ -151,10 +156,10 @@ def _from_download(address: str, directory: Path, vfs: Vfs, sha256: str | None) 
     clear(directory)
     directory.mkdir(parents=True, exist_ok=True)
     (directory / "main.py").write_text("\n".join(_decoded(content, address).splitlines()) + "\n")
-    return _installed(address, directory, {"address": "/" + address.partition("://")[2].partition("/")[2]}, routes=False)
+    return _installed(address, directory, {"address": "/" + address.partition("://")[2].partition("/")[2]}, vfs, routes=False)
 
 
-def _installed(address: str, directory: Path, version: dict[str, str], *, routes: bool = True) -> Sources:
+def _installed(address: str, directory: Path, version: dict[str, str], vfs: Vfs, *, routes: bool = True) -> Sources:
     main = directory / "main.py"
     if not main.is_file():
         raise Invalid(f"the directory of '{address}' has no file main.py")
@@ -162,15 +167,32 @@ def _installed(address: str, directory: Path, version: dict[str, str], *, routes
     has_routes = routes and routes_file.is_file()
     status_file = directory / "status.py"
     base = address.rstrip("/")
+    wanted = {"main": main, "routes": routes_file if has_routes else None, "status": status_file if routes else None}
+    try:
+        texts = {name: _decoded(read_code(file, vfs), address) for name, file in wanted.items() if file is not None and file.is_file()}
+    except OSError as error:
+        raise Invalid(f"the code of '{address}' cannot be read: {error}") from error
     return Sources(
-        main=_decoded(main.read_bytes(), address),
-        routes=routes_file.read_text() if has_routes else None,
-        status=status_file.read_text() if routes and status_file.is_file() else None,
+        main=texts["main"],
+        routes=texts.get("routes"),
+        status=texts.get("status"),
         routes_file=routes_file if has_routes else None,
         main_uri=address if address.endswith(".py") else f"{base}/main.py",
         routes_uri=f"{base}/routes.py",
         version=version,
     )
+
+
+def read_code(file: Path, vfs: Vfs) -> bytes:
+    """The content of a file of a plugin. The code may have put a link in its place: what is hidden is not read for it.
+
+    Raises `OSError`; `FileNotFoundError` for what is hidden.
+    """
+    real = file.resolve()
+    if vfs.is_hidden(real):
+        raise FileNotFoundError(f"{file} is hidden")
+    with open(os.open(real, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK), "rb") as stream:  # noqa: PTH123 - of a descriptor
+        return stream.read()
 
 
 def _decoded(content: bytes, address: str) -> str:
