@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 from tests.sql.case_files import Case, cases
+from tests.sql.conftest import as_full, as_table
 from tests.sql.example_data import in_memory, stored
 
-from datapod_server.api.v1.formats import FORMATS, Shape
 from datapod_server.errors import DatapodError
 from datapod_server.principal import OWNER
 from datapod_server.sql.queries import Queries
@@ -42,7 +42,7 @@ def test_a_query_gives_its_answer_wherever_the_rows_are(queries: dict[str, Queri
 
 def _run(queries: Queries, case: Case) -> tuple[str, Any]:
     result = queries.run(case.query, principal=OWNER, parameters=case.parameters)
-    return result.road, FORMATS["full" if case.full else "table"](result.rows(), Shape())
+    return result.road, (as_full if case.full else as_table)(result.rows())
 
 
 def _text(answer: Any) -> str:

@@ -57,7 +57,10 @@ def _whole(text: str, rule: Callable[[Parser], Parsed], leftover: str = "expecte
     if "\x00" in text:
         raise QueryError("a query must not contain U+0000")
     parser = Parser(text)
-    result = rule(parser)
+    try:
+        result = rule(parser)
+    except RecursionError as error:
+        raise parser.error("the query is nested too deeply") from error
     if parser.token.kind != "end":
         raise parser.error(leftover)
     return result

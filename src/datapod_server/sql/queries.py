@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Literal, Protocol, cast
 
 from datapod_server.errors import Invalid, QueryError
@@ -21,9 +21,11 @@ from datapod_server.sql.structures import ALWAYS
 from datapod_server.sql.tables import Resolve
 from datapod_server.storage.engine import Engine
 from datapod_server.values.atoms import Atom
+from datapod_server.values.path import Path
 from datapod_server.values.rows import Row
 
 Level = Literal["always", "never", "sometimes"]
+_TOO_DEEP = "the query is nested too deeply"  # such as thousands of terms in one sum
 Road = Literal["compiled", "partly", "interpreted"]
 
 
@@ -32,16 +34,19 @@ class Result:
 
     Attributes:
         plain: The query has a FROM and does not group.
+        columns: All that the answer can have, in no order; None if only rows tell.
         road: Which executor answers it: the compiler, the interpreter over compiled sub-selects, or the interpreter alone.
     """
 
-    def __init__(self, rows: Iterator[Row], *, plain: bool, road: Road) -> None:
-        self._rows, self.plain, self.road = rows, plain, road
+    def __init__(self, rows: Iterator[Row], *, plain: bool, road: Road, columns: Sequence[Path] | None) -> None:
+        self._rows, self.plain, self.road, self.columns = rows, plain, road, columns
 
     def rows(self) -> Iterator[Row]:
         """Rows in order; columns in natural order, all values of a column. Raises `QueryError` for what fails on the way."""
         try:
             yield from self._rows
+        except RecursionError as error:
+            raise QueryError(_TOO_DEEP) from error
         except QueryError as error:
             if error.line is not None or str(error).startswith("Execution error: "):
                 raise
@@ -85,10 +90,12 @@ class Queries:
         """
         return self._run(grammar.parse_statement(text), principal, parameters, cancellation, timed=timed)
 
-    def run_clauses(self, clauses: Mapping[str, Any], *, principal: Principal, cancellation: Cancellation | None = None) -> Result:
+    def run_clauses(
+        self, clauses: Mapping[str, Any], *, principal: Principal, cancellation: Cancellation | None = None, timed: bool = True
+    ) -> Result:
         """Run a query whose clauses come apart, each a text; `from` may be an object that describes a dataset."""
         select, configured = select_of_clauses(clauses, self._resolve)
-        return self._run(select, principal, None, cancellation, configured=configured)
+        return self._run(select, principal, None, cancellation, configured=configured, timed=timed)
 
     def bind_lines(self, expressions: LineTexts) -> Lines:
         """The expressions of `import.text`, ready for each line. Raises `Invalid`, `QueryError`."""
@@ -120,9 +127,12 @@ class Queries:
         plans: list[tuple[BoundQuery, CompiledQuery | Uncovered]] = []
         environment = self._environment(principal, parameters, cancellation, plans, timed=timed)
         environment.configured.update(configured or {})
-        bound = environment.bind(select)
+        try:
+            bound = environment.bind(select)
+        except RecursionError as error:
+            raise QueryError(_TOO_DEEP) from error
         road: Road = "compiled" if id(bound) in environment.plans else "partly" if environment.plans else "interpreted"
-        return Result(environment.rows(bound), plain=bound.plain, road=road)
+        return Result(environment.rows(bound), plain=bound.plain, road=road, columns=bound.columns)
 
     def _environment(
         self,

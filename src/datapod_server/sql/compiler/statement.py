@@ -100,6 +100,11 @@ def _aggregates(node: tree.Node) -> bool:
     return any(_aggregates(child) for child in tree.children(node))
 
 
+def _reads_row(node: tree.Node) -> bool:
+    """Whether it is no constant: names of the answer and calls are none either."""
+    return isinstance(node, tree.Column | tree.Call) or any(_reads_row(child) for child in tree.children(node))
+
+
 def _order(typed: Typed, descending: bool) -> list[exp.Expr]:
     """Nulls first ascending and last descending, NaN before all numbers. Source: sql-language.md, 11.1."""
     if typed.kind is Kind.MIXED:
@@ -234,14 +239,18 @@ class _Plain:
         terms: list[exp.Expr] = []
         for order in self._select.order_by:
             typed = self._rows.with_hook(_output_columns(items.named)).compile(order.expression)
-            if typed.constant:
+            if not _reads_row(order.expression):
                 continue
-            terms += _order(typed, order.descending)
+            if not typed.constant and typed.kind is not Kind.NULL:
+                terms += _order(typed, order.descending)
+            # A column that is the same for all rows leaves the order to the hashes of their names.
             keys.append(self._projection.add(typed, timed=False))
         return keys, terms
 
     def _windowed(self, statement: exp.Select, terms: list[exp.Expr]) -> exp.Select:
         """Sorted; with a LIMIT only the rows up to it, and all that tie with the last of them, leave the engine."""
+        if not terms:
+            return statement
         if self._select.limit is not None:
             rank = exp.Window(this=exp.Anonymous(this="rank"), order=exp.Order(expressions=[term.copy() for term in terms]))
             last = exp.Literal.number(self._select.offset + self._select.limit)
@@ -354,7 +363,7 @@ class _Grouped:
             node = order.expression
             named = items.named.get(node.path) if isinstance(node, tree.Column) and self._normal(node) not in self._keys else None
             typed = named or self._groups.compile(node)
-            if not typed.constant:
+            if not typed.constant and typed.kind is not Kind.NULL:
                 terms += _order(typed, order.descending)
         for typed in self._key_types:
             terms += _order(typed, descending=False)
