@@ -72,7 +72,7 @@ class EmbeddedPod:
         headers: Params | None = None,
     ) -> Response:
         """`perform` for programs that want bytes: the answer as the house gives it."""
-        return v1.answer(self.pod, in_process_request(verb, path, params, payload, headers))
+        return v1.answer_whole(self.pod, in_process_request(verb, path, params, payload, headers))
 
     @property
     def items(self) -> EmbeddedItems:
@@ -154,7 +154,7 @@ def open(path: str | Path | None = None, *, key: str | None = None, owner: str |
         Failed: The folder is in use or cannot be written, or there is no key.
         Unauthorized: The key does not open the pod.
     """
-    parts = PodParts(v1.answer, TokenBox(), workers=WorkerSettings(echo_output=echo_output, hidden=_hidden(path)))
+    parts = PodParts(v1.answer_whole, TokenBox(), workers=WorkerSettings(echo_output=echo_output, hidden=_hidden(path)))
     if path is None or str(path) == ":memory:":
         owner_key = check_owner_key(owner or secrets.token_hex(32))
         return EmbeddedPod(Pod.open(None, DatabaseKey.parse(key or DatabaseKey.generate_text()), owner_key, parts), None)

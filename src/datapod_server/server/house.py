@@ -40,7 +40,7 @@ class House:
     @staticmethod
     def build(settings: ServeSettings, zygote: Zygote) -> House:
         tokens = TokenBox(settings.plugin_token_lifetime_seconds)
-        parts = PodParts(v1.answer, tokens, zygote, _runner_settings(settings), _worker_settings(settings), settings.account_mode)
+        parts = PodParts(v1.answer_whole, tokens, zygote, _runner_settings(settings), _worker_settings(settings), settings.account_mode)
         directory = None if settings.data_dir is None else Path(settings.data_dir) / "pods"
         vault = Vault(
             directory,
@@ -57,6 +57,8 @@ class House:
         house = House(settings, vault)
         if settings.trust_loopback:
             house.trust_own_pod()
+        elif settings.owners is None and settings.implicit_accounts:
+            house.found_own_pod()
         return house
 
     def application(self, stop: Callable[[], None]) -> Application:
@@ -85,6 +87,16 @@ class House:
         if keys is None:
             raise Failed("--trust-loopback needs the key file of the pod that it opens")
         self.vault.keep_unlocked(keys.owner_key, DatabaseKey.parse(keys.database_key))
+
+    def found_own_pod(self) -> None:
+        """Make the pod of the key file at the first start, so that every call of `/v1` works from the first minute: it never makes one."""
+        keys = _own_keys(self.settings)
+        if keys is not None and not self.vault.exists(keys.owner_key):
+            visit = self.vault.visit()
+            try:
+                visit.unlock(keys.owner_key, DatabaseKey.parse(keys.database_key), create=True)
+            finally:
+                visit.close()
 
     def unlock_own_pod(self) -> None:
         """Unlock the pod of the key file, so that its plugins come back without waiting for a request. Failures are logged.

@@ -4,7 +4,7 @@ entities.py    what all collections share
 procedures.py  runs
 datasets.py    recording and reading
 functions.py   calls over REST; arguments.py has the JSON forms
-query.py       queries; formats.py has their six forms
+query.py       queries; their six forms: formats.py, tables.py, single_values.py
 types.py       what can be made
 house.py       about the house itself; redirected calls
 plugins.py     plugin routes, documentation, output
@@ -31,4 +31,17 @@ def answer(pod: Pod, request: Request) -> Response:
     except DatapodError as error:
         return v1_error(error)
     except Exception as failure:  # noqa: BLE001 - a fault of the house is 500 under an id at every door
+        return internal_error(request, failure)
+
+
+def answer_whole(pod: Pod, request: Request) -> Response:
+    """For callers in this process: the body is complete, so that a failure in its middle is an answer too."""
+    response = answer(pod, request)
+    if isinstance(response.body, bytes):
+        return response
+    try:
+        return Response(response.status, response.headers, response.content())
+    except DatapodError as error:
+        return v1_error(error)
+    except Exception as failure:  # noqa: BLE001 - as above
         return internal_error(request, failure)

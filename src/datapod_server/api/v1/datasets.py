@@ -96,8 +96,8 @@ def query(pod: Pod, request: Request) -> Response:
         clauses["named"] = given["rowName"]
     clauses["offset"] = whole_parameter(request, "offset", 0)
     clauses["limit"] = whole_parameter(request, "limit", -1)
-    result = pod.queries.run_clauses(clauses, principal=request.principal)
-    return answer_query(result, {name: given[name] for name in _FORMATS if name in given})
+    chosen = {name: given[name] for name in _FORMATS if name in given}
+    return answer_query(lambda **how: pod.queries.run_clauses(clauses, principal=request.principal, **how), chosen)
 
 
 def custom_route(pod: Pod, request: Request) -> Response:
