@@ -7,7 +7,6 @@ from collections import Counter
 from collections.abc import Sequence
 
 import pyarrow
-import pyarrow.compute
 from msgspec import Struct
 
 from datapod_server.datasets.tagged import tag, untag
@@ -106,7 +105,9 @@ def refit(packed: Packed, base: ColumnKind) -> Packed:
 
 
 def _within_exact(integers: pyarrow.Array) -> bool:
-    extremes = pyarrow.compute.min_max(integers)
+    from pyarrow.compute import min_max  # here: takes 50 ms, and few recordings need it
+
+    extremes = min_max(integers)
     lowest, highest = extremes["min"].as_py(), extremes["max"].as_py()
     return lowest is None or (lowest >= -EXACT_DOUBLE and highest <= EXACT_DOUBLE)
 

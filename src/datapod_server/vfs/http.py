@@ -8,8 +8,6 @@ from collections.abc import Iterator
 from email.utils import parsedate_to_datetime
 from typing import IO, cast
 
-import httpx
-
 from datapod_server.errors import Failed, Invalid
 
 _CONNECT_SECONDS = 20.0
@@ -47,6 +45,8 @@ def open_http(url: str) -> Iterator[IO[bytes]]:
         Invalid: The final code is not 200, or the URL is none.
         Failed: No connection, or it broke.
     """
+    import httpx  # here: takes a tenth of a second, and few programs need it
+
     timeout = httpx.Timeout(None, connect=_CONNECT_SECONDS)
     try:
         with (
@@ -65,6 +65,8 @@ def open_http(url: str) -> Iterator[IO[bytes]]:
 
 def http_info(url: str) -> tuple[int, float | None, str | None, str | None] | None:
     """Size (-1 unknown), time of modification in seconds, etag and content type by HEAD; None if it is not there."""
+    import httpx  # as above
+
     try:
         answer = httpx.head(url, follow_redirects=True, timeout=_CONNECT_SECONDS)
     except httpx.HTTPError as error:

@@ -8,7 +8,6 @@ import pathlib
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
-import fsspec
 from msgspec import Struct, field
 
 from datapod_server.errors import Failed, Invalid
@@ -126,6 +125,8 @@ def _foreign_info(url: Url) -> Info | None:
 
 
 def _file_system(url: Url) -> Any:
+    import fsspec  # here: takes a tenth of a second, and few programs need it
+
     if url.scheme not in fsspec.available_protocols() or url.scheme in UNSUPPORTED:
         raise Invalid(f"no handler found for scheme: {url.scheme}", url=str(url))
     try:

@@ -9,7 +9,6 @@ import zlib
 from collections.abc import Iterator
 from typing import IO, TYPE_CHECKING, cast
 
-import fsspec
 import zstandard
 
 from datapod_server.errors import Failed, Invalid
@@ -87,6 +86,8 @@ def open_local(path: object, url: Url) -> Iterator[IO[bytes]]:
 @contextlib.contextmanager
 def open_foreign(url: Url) -> Iterator[IO[bytes]]:
     """What fsspec knows beside our own schemes, from the packages that are installed (`s3fs`, `sshfs`, ...)."""
+    import fsspec  # here: takes a tenth of a second, and few programs need it
+
     if url.scheme not in fsspec.available_protocols() or url.scheme in UNSUPPORTED:
         raise Invalid(f"no handler found for scheme: {url.scheme}", url=str(url))
     try:

@@ -11,8 +11,6 @@ import shutil
 from collections.abc import Iterator
 from typing import IO, TYPE_CHECKING, cast
 
-import fsspec
-
 from datapod_server.errors import Failed, Invalid
 from datapod_server.vfs.compression import compression_of
 from datapod_server.vfs.reading import UNSUPPORTED
@@ -82,6 +80,8 @@ def _sync_directory(directory: pathlib.Path) -> None:
 
 @contextlib.contextmanager
 def _foreign(url: Url, append: bool) -> Iterator[IO[bytes]]:
+    import fsspec  # here: takes a tenth of a second, and few programs need it
+
     if url.scheme not in fsspec.available_protocols() or url.scheme in UNSUPPORTED:
         raise Invalid(f"no handler found for scheme: {url.scheme}", url=str(url))
     try:
