@@ -12,7 +12,7 @@ from datapod_server.values.interval import Interval
 from datapod_server.values.path import Path
 
 _TESTS = ("NULL", "TRUE", "FALSE", "STRING", "NUMBER", "INTEGER", "TIMESTAMP", "INTERVAL")
-_COMPARISONS = ("=", "!=", "<", "<=", ">", ">=")
+_COMPARISONS = ("=", "!=", "<", "<=", ">", ">=", "<>")  # the last is parsed and then refused by its name
 _AFTER_WILDCARD = ("AS", "EXCLUDING", "NAMED", "FROM", "WHEN", "WHERE", "GROUP", "HAVING", "ORDER", "LIMIT", "OFFSET")
 _CONSTANTS = {"TRUE": 1, "FALSE": 0, "NULL": None, "NAN": float("nan"), "INF": float("inf"), "INFINITY": float("inf")}
 # Deeper texts would overflow the stack of the thread that parses or runs them.

@@ -12,7 +12,7 @@ _SPACE = re.compile(r"(?:\s|--[^\n]*|/\*.*?(?:\*/|\Z))+", re.DOTALL)
 _WORD = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _NUMBER = re.compile(r"(?:\d+(?:\.\d+)?|\.\d+)(?:[eE][+-]?\d+)?")
 _PARAMETER = re.compile(r"\$([A-Za-z_][A-Za-z0-9_]*|\d+)")
-_OPERATORS = ("!=", "<=", ">=")
+_OPERATORS = ("!=", "<=", ">=", "<>")
 _CONTEXT = 32
 
 

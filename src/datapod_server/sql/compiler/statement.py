@@ -14,6 +14,7 @@ from sqlglot import exp
 
 from datapod_server.messages import Cancellation
 from datapod_server.sql import tree
+from datapod_server.sql.builtins import BUILT_IN
 from datapod_server.sql.compiler import aggregates, answers
 from datapod_server.sql.compiler.answers import Output, Part
 from datapod_server.sql.compiler.coverage import Uncovered
@@ -101,8 +102,14 @@ def _aggregates(node: tree.Node) -> bool:
 
 
 def _reads_row(node: tree.Node) -> bool:
-    """Whether it is no constant: names of the answer and calls are none either."""
-    return isinstance(node, tree.Column | tree.Call) or any(_reads_row(child) for child in tree.children(node))
+    """Whether it is none of the constants that the interpreter computes when a query is bound; names of the answer are none."""
+    if isinstance(node, tree.Column):
+        return True
+    if isinstance(node, tree.Call):
+        builtin = BUILT_IN.get(node.name[0]) if len(node.name) == 1 else None
+        if builtin is None or not builtin.folds or not node.arguments:
+            return True
+    return any(_reads_row(child) for child in tree.children(node))
 
 
 def _order(typed: Typed, descending: bool) -> list[exp.Expr]:
