@@ -14,6 +14,7 @@ import msgspec
 
 from datapod_server.cli.options import Option, UsageError, parse
 from datapod_server.server.log import start_logging
+from datapod_server.storage import pandas
 
 _SUMMARY = "Run one Python script in an empty pod in memory; the exit status says how it ended."
 _EPILOG = 'Example: datapod run-script job.py --script-args \'{"day": "2026-01-05"}\''
@@ -49,6 +50,7 @@ def run(argv: list[str]) -> int:
     if options is None:
         return 0
     start_logging(default="warning")
+    pandas.leave_out()
     try:
         body = request_body(options["file"], options["script_args"], options["script_args_url"])
     except ScriptError as error:

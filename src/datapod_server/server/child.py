@@ -22,6 +22,7 @@ from datapod_server.errors import DatapodError
 from datapod_server.server.log import start_logging
 from datapod_server.server.settings import Orders
 from datapod_server.server.supervisor import START_FAILED
+from datapod_server.storage import pandas
 from datapod_server.workers.zygote import Zygote
 
 log = logging.getLogger("datapod.server")
@@ -34,6 +35,7 @@ def main() -> None:
     """Serve until told to stop; never returns to the interpreter's own shutdown, which would race with the HTTP library's threads."""
     die_with_parent(os.getppid())
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))  # a core file would hold keys and data
+    pandas.leave_out()
     orders = msgspec.json.decode(sys.stdin.buffer.read(), type=Orders)
     zygote = Zygote.start()
     start_logging()
