@@ -10,13 +10,13 @@ from typing import Any
 from datapod_server.entities.entry import NotReady
 from datapod_server.errors import DatapodError, Failed, QueryError, TooManyAttempts
 from datapod_server.messages import Request, Response
-from datapod_server.values.json import encode
+from datapod_server.values.json import encode_sorted
 
 log = logging.getLogger("datapod.v1")
 
 
 def v1_error(error: DatapodError) -> Response:
-    """An object with `error`, `httpCode` and, unless empty, `details`."""
+    """An object with `error`, `httpCode` and, unless empty, `details`; keys in byte order (python-runtime.md, 0)."""
     shown: dict[str, Any] = {"error": str(error), "httpCode": error.status}
     if isinstance(error, NotReady):
         shown |= error.members
@@ -26,7 +26,7 @@ def v1_error(error: DatapodError) -> Response:
     if details:
         shown["details"] = details
     headers = (("Retry-After", str(error.retry_after_seconds)),) if isinstance(error, TooManyAttempts) else ()
-    return Response.json(encode(shown), error.status, headers)
+    return Response.json(encode_sorted(shown), error.status, headers)
 
 
 def internal_error(request: Request, failure: BaseException) -> Response:
