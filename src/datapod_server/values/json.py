@@ -36,6 +36,8 @@ def decode(text: bytes | str) -> Any:
         return _DECODER.decode(text)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise Invalid(f"malformed JSON: {error}") from error
+    except RecursionError as error:
+        raise Invalid("malformed JSON: nested too deeply") from error
 
 
 def atom_to_json(atom: Atom) -> Any:
