@@ -126,6 +126,7 @@ class Engine:
         self._writing = threading.RLock()
         self._guard = threading.Lock()
         self._idle: list[duckdb.DuckDBPyConnection] = []
+        self._closed = False
         self._root: duckdb.DuckDBPyConnection | None = self._connect()
 
     @staticmethod
@@ -209,6 +210,7 @@ class Engine:
     def close(self) -> None:
         """Write the log into the database file and close. Closing twice is fine."""
         with self._writing, self._guard:
+            self._closed = True
             root, self._root = self._root, None
             idle, self._idle = self._idle, []
             for cursor in idle:
@@ -237,8 +239,10 @@ class Engine:
 
     def _borrow(self) -> duckdb.DuckDBPyConnection:
         with self._guard:
-            if self._root is None:
+            if self._closed:
                 raise Failed("the tables file is closed")
+            if self._root is None:  # it could not be started again after a failed write; by now there may be space
+                self._root = self._connect()
             if self._idle:
                 return self._idle.pop()
             cursor = self._root.cursor()
