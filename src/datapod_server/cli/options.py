@@ -107,11 +107,22 @@ def parse(
     if any(argument in help_options for argument in argv):
         parser.print_help(sys.stdout)
         return None
-    given = vars(parser.parse_args(argv))
+    given = vars(parser.parse_args(argv if positional is None else _with_values(table, argv)))
     values = {option.key: _value(option, given.get(option.key), environ) for option in table}
     if positional is not None:
         values[positional[0]] = given[positional[0]]
     return values
+
+
+def _with_values(options: list[Option], argv: list[str]) -> list[str]:
+    """Bare switches get their value, so that none takes the argument without a name for it: `--memory "SELECT 1"`."""
+    switches = {f"--{option.name}" for option in options if option.kind == "flag"}
+    following = [*argv[1:], ""]
+    words = (*ON_WORDS, *OFF_WORDS)
+    return [
+        f"{word}=true" if word in switches and (after == "" or after.lower() not in words) else word
+        for word, after in zip(argv, following, strict=True)
+    ]
 
 
 def _build(

@@ -21,7 +21,13 @@ def run(argv: list[str]) -> int:
         if argv[:1] != ["explain"] and not {"-h", "--help"} & set(argv):
             raise UsageError("there is one sub-command: explain")
         options = parse(
-            "sql explain", _SUMMARY, _OPTIONS, argv[1:], os.environ, positional=("query", "one SELECT statement"), epilog=_EPILOG
+            "sql explain",
+            _SUMMARY,
+            _OPTIONS,
+            argv[argv[:1] == ["explain"] :],
+            os.environ,
+            positional=("query", "one SELECT statement"),
+            epilog=_EPILOG,
         )
     except UsageError as error:
         print(f"datapod sql: {error}\nTry: datapod sql explain --help", file=sys.stderr)
