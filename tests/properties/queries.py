@@ -11,13 +11,14 @@ from datapod_server.values.path import Path
 from datapod_server.values.rows import Cell, Row
 from datapod_server.values.timestamp import Timestamp
 
-COLUMNS = {"i": "integer", "n": "number", "s": "text", "t": "timestamp", "user.age": "integer"}
+COLUMNS = {"i": "integer", "n": "number", "s": "text", "t": "timestamp", "user.age": "integer", "m": "mixed"}
 _TIMES = st.sampled_from([0.0, 1577836800.0, 1577836800.25, -math.inf, math.inf, math.nan])
 _EIGHTHS = st.integers(-80, 80).map(lambda value: number(value / 8))
 _VALUES = {
     "integer": st.integers(-5, 5) | st.sampled_from([2**53, -(2**53), 2**62]),
     "number": _EIGHTHS | st.sampled_from([math.nan, math.inf, -math.inf, 0.1]),
     "text": st.sampled_from(["", "a", "B", "ab", "é", "10", "x_y", "a.b", "%", "10%"]),
+    "mixed": st.integers(-3, 3) | st.sampled_from(["NA", "", 0.5]),
     "timestamp": st.sampled_from([0.0, 1577836800.0, 1583020800.5, math.nan]).map(Timestamp),
 }
 
@@ -72,6 +73,8 @@ def expressions(draw: st.DrawFn, kind: str, depth: int = 2) -> str:
 def predicates(draw: st.DrawFn, depth: int = 2) -> str:
     """A predicate."""
     kind = draw(st.sampled_from(["integer", "number", "text", "timestamp"]))
+    if draw(st.integers(0, 9)) == 0:
+        return draw(st.sampled_from(["m IS NUMBER", "m IS NOT NULL", "m IS STRING", "m = 'NA'", "m > 1", "m IN (1, 'NA')"]))
     if depth > 0 and draw(st.booleans()):
         form = draw(st.sampled_from(["{0} AND {1}", "{0} OR {1}", "NOT {0}"]))
         return "(" + form.format(draw(predicates(depth - 1)), draw(predicates(depth - 1))) + ")"
@@ -108,7 +111,7 @@ _KINDS = ["integer", "number", "text", "timestamp"]
 def row_queries(draw: st.DrawFn) -> str:
     """A SELECT over rows."""
     items = [f"{draw(expressions(draw(st.sampled_from(_KINDS))))} AS c{place}" for place in range(draw(st.integers(0, 3)))]
-    items += draw(st.sampled_from([[], ["*"], ["i"], ["d.s"], ["* EXCLUDING (i, user*)"], ["user* AS u*"]]))
+    items += draw(st.sampled_from([[], ["*"], ["i"], ["m"], ["d.s"], ["* EXCLUDING (i, user*)"], ["user* AS u*"]]))
     items += [f"{draw(predicates())} AS p"] if draw(st.booleans()) else []
     text = f"SELECT {', '.join(items or ['i', 's'])} FROM d"
     if draw(st.booleans()):
@@ -124,7 +127,7 @@ def row_queries(draw: st.DrawFn) -> str:
 
 _AGGREGATES = """
 count(*); count(n); sum(i); avg(n); min(s); max(n); min(n); min(t); max(t); count_distinct(s); max(i); sum(n) / count(*); count(*) + 1;
-vertical_sum(user.age); max(i) - min(i)
+vertical_sum(user.age); max(i) - min(i); count(m); avg(m); max(m); min(m); sum(m)
 """.strip().split(";")
 
 
@@ -144,3 +147,21 @@ def group_queries(draw: st.DrawFn) -> str:
         text += draw(st.sampled_from(["", " HAVING count(*) > 1", " HAVING sum(i) > 0 OR min(s) IS NULL"]))
     text += draw(st.sampled_from(["", " ORDER BY count(*) DESC", " ORDER BY a0"]))
     return text + draw(st.sampled_from(["", " LIMIT 2", " LIMIT 2 OFFSET 1"]))
+
+
+@st.composite
+def nested_queries(draw: st.DrawFn) -> str:
+    """A query over the answer of another, or with one in its condition."""
+    inner = draw(row_queries() | group_queries())
+    form = draw(
+        st.sampled_from(
+            [
+                "SELECT * FROM ({0}) AS a",
+                "SELECT count(*) AS n, max(c0) AS top FROM ({0}) AS a",
+                "SELECT a.* AS *, rowName() AS r FROM ({0}) AS a ORDER BY rowName()",
+                "SELECT i, s FROM d WHERE i IN ({0})",
+                "SELECT d.i, a.a0 FROM d LEFT JOIN ({0}) AS a ON d.i = a.k0 ORDER BY rowName(), d.i, a.a0",
+            ]
+        )
+    )
+    return form.format(inner)

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, Phase, event, given, settings
-from tests.properties.queries import group_queries, row_queries, tables
+from tests.properties.queries import group_queries, nested_queries, row_queries, tables
 from tests.sql.example_data import Tables
 
 from datapod_server.datasets.place import DatasetPlace
@@ -47,6 +47,12 @@ def test_both_roads_answer_a_query_over_rows_alike(engine: Engine, rows: list[Ro
 @_SETTINGS
 @given(rows=tables(), query=group_queries())
 def test_both_roads_answer_a_query_over_groups_alike(engine: Engine, rows: list[Row], query: str) -> None:
+    _compare(engine, rows, query)
+
+
+@_SETTINGS
+@given(rows=tables(), query=nested_queries())
+def test_both_roads_answer_a_query_within_a_query_alike(engine: Engine, rows: list[Row], query: str) -> None:
     _compare(engine, rows, query)
 
 
