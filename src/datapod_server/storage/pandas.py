@@ -1,8 +1,18 @@
-"""Keeping pandas out of a process of ours where it happens to be installed: the table engine's libraries load it if they find it."""
+"""Keeping pandas out of a process of ours where it happens to be installed: Arrow loads it if it finds it."""
 
 from __future__ import annotations
 
 import sys
+from importlib.abc import MetaPathFinder
+
+
+class _NotThere(MetaPathFinder):
+    """Says that there is no pandas. Not `sys.modules["pandas"] = None`: DuckDB looks there, and stumbles over it."""
+
+    @staticmethod
+    def find_spec(name: str, _path: object = None, _target: object = None) -> None:
+        if name == "pandas":
+            raise ModuleNotFoundError("pandas is left out of this process", name=name)
 
 
 def leave_out() -> None:
@@ -11,4 +21,5 @@ def leave_out() -> None:
     For processes that are ours alone; code in workers has processes of its own, and who embeds a pod may want pandas. Does nothing where
     pandas is loaded already.
     """
-    sys.modules.setdefault("pandas", None)  # type: ignore[arg-type]  # None: "this module is not to be found"
+    if not any(isinstance(finder, _NotThere) for finder in sys.meta_path):
+        sys.meta_path.insert(0, _NotThere())
