@@ -28,6 +28,7 @@ _SETTINGS = settings(
     phases=[Phase.explicit, Phase.reuse, Phase.generate],
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
 )
+_REMOVING = ("LIMIT", "OFFSET", "HAVING")  # errors in rows that these remove may or may not surface (sql-language.md, 12)
 _KEYS = itertools.count()
 
 
@@ -65,6 +66,9 @@ def _compare(engine: Engine, rows: list[Row], query: str) -> None:
         road, compiled = _answer(queries, "always", query)
         _, interpreted = _answer(queries, "never", query)
         event(f"road: {road}")
+        if isinstance(compiled, str) is not isinstance(interpreted, str) and any(word in query for word in _REMOVING):
+            event("an error in rows that nobody sees")
+            return
         assert compiled == interpreted
     finally:
         dataset.drop()

@@ -10,7 +10,7 @@ from datapod_server.sql import tree
 from datapod_server.sql.builtins.builtin import Code, Evaluate
 from datapod_server.sql.environment import Environment
 from datapod_server.sql.operators import to_integer
-from datapod_server.sql.scopes import Scope
+from datapod_server.sql.scopes import Scope, atom_reader
 from datapod_server.sql.structures import ALWAYS, MISSING, Valued, latest_of
 from datapod_server.values.path import Path
 from datapod_server.values.rowhash import row_hash
@@ -106,7 +106,7 @@ class RowContext(Context):
         if known is not None:
             deeper = any(len(column) > len(name) and column[: len(name)] == name for column in known)
             if not deeper:
-                return Code(lambda scope: scope.find_atom(name)) if name in known else Code(lambda _: MISSING)
+                return Code(atom_reader(name)) if name in known else Code(lambda _: MISSING)
         return Code(lambda scope: scope.find(name))
 
     def cells(self, path: Path) -> Cells | None:

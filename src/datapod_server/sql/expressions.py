@@ -222,14 +222,15 @@ def _comparison(operator: str, left: Evaluate, right: Evaluate) -> Evaluate:
         time = time_b if time_b > time_a or time_a != time_a else time_a
         if a is None or b is None:
             return None, time
-        if type(a) is int and type(b) is int:
+        kind = type(a)
+        if kind is type(b) and (kind is int or kind is str or (kind is float and a == a and b == b)):
             return (1 if plain(a, b) else 0), time
         return (1 if test(a, b) else 0), time
 
     return apply
 
 
-_PLAIN: dict[str, Callable[[int, int], bool]] = {
+_PLAIN: dict[str, Callable[[Any, Any], bool]] = {
     "=": operators.eq,
     "!=": operators.ne,
     "<": operators.lt,
@@ -237,7 +238,7 @@ _PLAIN: dict[str, Callable[[int, int], bool]] = {
     ">": operators.gt,
     ">=": operators.ge,
 }
-"""Comparisons of two integers, which need no look at NaN and kinds."""
+"""Comparisons of two numbers or two texts of one kind; the order of code points is that of UTF-8."""
 
 
 def _logic(operator: str, left: Code, right: Code) -> Code:

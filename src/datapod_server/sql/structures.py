@@ -178,14 +178,22 @@ def value_key(value: Value) -> tuple[Any, ...]:
 
 def true(value: Value) -> bool:
     """Source: 2.7."""
-    if isinstance(value, RowValue):
-        return bool(value.cells)
-    if isinstance(value, Embedding):
-        return bool(value.elements)
-    return is_true(value)
+    kind = type(value)
+    if kind is int or kind is str or value is None:
+        return bool(value)
+    if kind is RowValue:
+        return bool(value.cells)  # type: ignore[union-attr]
+    if kind is Embedding:
+        return bool(value.elements)  # type: ignore[union-attr]
+    return is_true(value)  # type: ignore[arg-type]
 
 
 def false(value: Value) -> bool:
+    if value is None:
+        return False
+    kind = type(value)
+    if kind is int or kind is str:
+        return not value
     if isinstance(value, RowValue):
         return not value.cells
     return not isinstance(value, Embedding) and is_false(value)
