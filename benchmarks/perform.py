@@ -63,7 +63,7 @@ def run(quick: bool) -> list[Row]:
         seconds = result(code, _PERFORM, 2_000 if quick else 20_000)
         rows = [Row("mldb.perform of a trivial GET", seconds * 1e6, "µs", "the bar of 200 µs", seconds / _BAR_SECONDS, 1.0)]
         for name in datasets:
-            cells = result(code, _RECORD, [name, 20_000 if quick else 100_000])
+            cells = max(result(code, _RECORD, [name, 20_000 if quick else 100_000]) for _ in range(3))
             peer = "the bar of 1,000,000 cells/s"
             rows.append(Row(f"record_rows into {name}", cells, "cells/s", peer, cells / _BAR_CELLS, 1.0, "higher"))
     engine.close()
