@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import groupby, islice
+from functools import partial
+from itertools import groupby, islice, repeat
 from typing import Any
 
 import pyarrow
@@ -19,6 +20,7 @@ from datapod_server.values.rowhash import row_hash
 from datapod_server.values.rows import Cell, Row
 
 ALWAYS = float("-inf")
+_new_cell: Callable[[tuple[Path, Atom, float]], Cell] = partial(tuple.__new__, Cell)  # a third of the time of `Cell(..)`
 _BASES = {
     Kind.INTEGER: ColumnKind.INTEGER,
     Kind.NUMBER: ColumnKind.NUMBER,
@@ -72,8 +74,7 @@ def cells_of(batch: pyarrow.RecordBatch, outputs: Sequence[Output]) -> Iterator[
     columns: list[Any] = []
     for output in outputs:
         atoms, times = output.part.atoms(batch), output.part.times(batch)
-        name = output.name
-        cells = [Cell(name, atom, time) for atom, time in zip(atoms, times, strict=True)]
+        cells = list(map(_new_cell, zip(repeat(output.name), atoms, times)))
         columns.append([None if cell.value is None else cell for cell in cells] if output.absent else cells)
     if any(output.absent for output in outputs):
         return ([cell for cell in row if cell is not None] for row in zip(*columns, strict=True))
