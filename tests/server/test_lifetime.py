@@ -146,6 +146,12 @@ def test_the_first_start_makes_keys_outside_the_data_and_says_where(start_server
     assert stat.S_IMODE(server.data_dir.stat().st_mode) == 0o700
 
 
+def test_v1_answers_the_owner_of_the_key_file_from_the_first_start_on(start_server):
+    server = start_server()
+    answer = server.http.get(f"{server.address}/v1/query?q=SELECT 1 AS x&format=table", auth=(server.owner_key, server.database_key))
+    assert (answer.status_code, answer.json()) == (200, [["_rowName", "x"], ["result", 1]])
+
+
 def test_the_version_names_both_programs(datapod_command, clean_environment, tmp_path):
     result = run_serve(datapod_command, clean_environment, tmp_path, "--version")
     assert result.returncode == 0
