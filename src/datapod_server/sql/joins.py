@@ -18,6 +18,7 @@ from datapod_server.values.path import Path
 from datapod_server.values.rows import Cell
 
 _MOST_PAIRS = 100_000_000
+_CHECKED_EVERY = 4096
 _ROW_FUNCTIONS = ("rowName", "rowPath", "rowHash", "rowPathElement", "columnCount")
 
 
@@ -56,10 +57,11 @@ class JoinSource(Source):
 
     is_join = True
 
-    def __init__(self, node: tree.JoinTable, left: Side, right: Side) -> None:
+    def __init__(self, node: tree.JoinTable, left: Side, right: Side, environment: Environment) -> None:
         names = [name for name in (*left.leaves, *right.leaves) if name is not None]
         super().__init__(None, _columns(left, right), names)
         self._kind, self.left, self.right = node.kind, left, right
+        self._environment = environment
         self._condition: Evaluate | None = None
         self._left_keys: list[Evaluate] = []
         self._right_keys: list[Evaluate] = []
@@ -101,7 +103,9 @@ class JoinSource(Source):
             pairs += len(candidates)
             if pairs > _MOST_PAIRS:
                 raise QueryError("Cross join too big: cowardly refusing to materialize row IDs for a dataset with > 100,000,000 rows")
-            for place in candidates:
+            for count, place in enumerate(candidates):
+                if count % _CHECKED_EVERY == 0:  # also where no pair matches, and no row comes out
+                    self._environment.check()
                 scope = self._joined(left, rights[place])
                 if self._condition is None or true(self._condition(scope)[0]):
                     found = matched[place] = True
@@ -168,7 +172,7 @@ def bind_join(node: tree.JoinTable, environment: Environment, text: str) -> Join
     left, right = _side(node.left, environment, text), _side(node.right, environment, text)
     if set(left.leaves) & set(right.leaves):
         raise QueryError("Join has ambiguous table name(s) with same name occurring on both left and right side")
-    source = JoinSource(node, left, right)
+    source = JoinSource(node, left, right, environment)
     if node.condition is not None:
         context = RowContext(environment, text, source)
         keys: list[tuple[Evaluate, Evaluate]] = []
