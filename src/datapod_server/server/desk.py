@@ -7,7 +7,7 @@ from collections.abc import Callable
 import msgspec
 
 from datapod_server.api import v1, v4
-from datapod_server.messages import Request, Response
+from datapod_server.messages import Pairs, Request, Response
 from datapod_server.principal import Scope
 from datapod_server.server.credentials import identify
 from datapod_server.server.open_pages import find_open_page
@@ -34,4 +34,9 @@ class Desk:
             principal.require(Scope.ADMIN)
             self._stop()
             return Response.json(b'{"shutdown":true}')
-        return v1.answer(pod, msgspec.structs.replace(request, principal=principal))
+        return v1.answer(pod, msgspec.structs.replace(request, principal=principal, headers=_without_credentials(request.headers)))
+
+
+def _without_credentials(headers: Pairs) -> Pairs:
+    """Behind the desk nobody needs them, least of all the code of plugins, which sees the headers of its requests."""
+    return tuple(pair for pair in headers if pair[0] not in ("authorization", "proxy-authorization"))
