@@ -10,7 +10,7 @@ import traceback
 from pathlib import Path
 from typing import Any
 
-_HERE = str(Path(__file__).parent)
+_HERE = str(Path(__file__).parents[1])
 _CONTEXT = ["Running python script", "Executing Python script"]
 
 

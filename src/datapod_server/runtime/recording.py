@@ -35,6 +35,9 @@ class ServerError(RuntimeError):
         self.details = details
 
 
+ServerError.__module__, ServerError.__qualname__ = "builtins", "RuntimeError"  # the name that clients find in exception objects (14.6)
+
+
 class Cells:
     """Many cells as parallel lists: columns are sent once and named by number. The form in which a recording crosses the channel."""
 
