@@ -30,7 +30,10 @@ def load_packages(pod: Pod, uris: Iterable[str]) -> None:
     for uri in uris:
         if not uri.startswith("file://"):
             raise Invalid(f"--plugin-directory needs a URI with file://, not '{uri}'")
-        for folder in _folders(Path(uri.removeprefix("file://"))):
+        root = Path(uri.removeprefix("file://"))
+        if not root.is_dir():
+            log.error("loading plugins from %s: there is no such folder", root)
+        for folder in _folders(root):
             try:
                 _load(pod, folder)
             except DatapodError as error:

@@ -117,11 +117,10 @@ def parse(
 def _with_values(options: list[Option], argv: list[str]) -> list[str]:
     """Bare switches get their value, so that none takes the argument without a name for it: `--memory "SELECT 1"`."""
     switches = {f"--{option.name}" for option in options if option.kind == "flag"}
-    following = [*argv[1:], ""]
     words = (*ON_WORDS, *OFF_WORDS)
     return [
-        f"{word}=true" if word in switches and (after == "" or after.lower() not in words) else word
-        for word, after in zip(argv, following, strict=True)
+        f"{word}=true" if word in switches and after.lower() not in words else word
+        for word, after in zip(argv, [*argv[1:], "-"], strict=False)
     ]
 
 

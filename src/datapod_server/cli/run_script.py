@@ -8,13 +8,16 @@ from __future__ import annotations
 import os
 import sys
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
 from datapod_server.cli.options import Option, UsageError, parse
 from datapod_server.server.log import start_logging
 from datapod_server.storage import pandas
+
+if TYPE_CHECKING:
+    from datapod_server.pod import Pod
 
 _SUMMARY = "Run one Python script in an empty pod in memory; the exit status says how it ended."
 _EPILOG = 'Example: datapod run-script job.py --script-args \'{"day": "2026-01-05"}\''
@@ -84,10 +87,8 @@ def run_in_memory(body: dict[str, Any], *, mute: bool, success: str, packages: t
     from datapod_server.embedded import open as open_pod
 
     with open_pod(echo_output=True) as pod:
-        if packages:
-            from datapod_server.packages import load_packages
-
-            load_packages(pod.pod, packages)
+        if packages and not _load_packages(pod.pod, packages):
+            return 1
         answer = pod.ask("POST", _ROUTE, payload=body)
         content = answer.content()
     good = answer.status == 200
@@ -96,6 +97,19 @@ def run_in_memory(body: dict[str, Any], *, mute: bool, success: str, packages: t
     if not good and not mute:
         sys.stderr.write(content.decode(errors="replace") + "\n")
     return 0 if good else 1
+
+
+def _load_packages(pod: Pod, uris: tuple[str, ...]) -> bool:
+    """Whether the folders could be searched; if not, the reason is on standard error."""
+    from datapod_server.errors import Invalid
+    from datapod_server.packages import load_packages
+
+    try:
+        load_packages(pod, uris)
+    except Invalid as error:
+        print(f"datapod: {error}", file=sys.stderr)
+        return False
+    return True
 
 
 def _read(url: str) -> str:
