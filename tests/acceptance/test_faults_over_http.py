@@ -278,3 +278,54 @@ def test_explain_shows_the_place_of_a_syntax_error(datapod_command: Any, clean_e
     )
     assert ended.returncode == 1
     assert "^" in ended.stderr and "Traceback" not in ended.stderr
+
+
+def test_the_code_of_a_plugin_never_sees_the_credentials_of_a_request(server: Any) -> None:
+    server.v1("PUT", "/v1/plugins/curious", {"type": "python", "params": {"source": {"routes": "request.set_return(request.headers)"}}})
+    headers = server.v1("GET", "/v1/plugins/curious/routes/x", headers={"X-Kept": "yes"}).json()
+    assert headers["x-kept"] == "yes"
+    assert "authorization" not in headers
+
+
+@pytest.mark.parametrize(
+    ("source", "kind", "message"),
+    [
+        ("mldb.read_lines('x')", "RuntimeError", "Cannot accept URI without scheme (if you want a file, add file://): x"),
+        ("mldb.ls('foo://x')", "RuntimeError", "no handler found for scheme: foo"),
+        ("mldb.create_dataset({'type': 'sparse.mutable'}).record_row('r', [['c', 1, '2015-02-31']])", "TypeError", "2015-02-31"),
+        ("mldb.set_return(2**64)", "OverflowError", ""),
+        ("mldb.set_return(b'x')", "TypeError", ""),
+        ("mldb.set_return(1, -1)", "TypeError", ""),
+    ],
+)
+def test_errors_of_the_runtime_show_only_frames_of_the_script(server: Any, source: str, kind: str, message: str) -> None:
+    answer = server.v1("POST", RUN, {"source": source})
+    exception = answer.json()["exception"]
+    assert (answer.status_code, exception["type"]) == (400, kind)
+    assert message in exception["message"]
+    assert [frame["scriptUri"] for frame in exception["stack"]] == ["/main.py"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "status", "text"),
+    [
+        (["run-script"], 2, "the following arguments are required: file"),
+        (["run-script", "ok.py", "--nonsense"], 2, "--nonsense"),
+        (["run-script", "--mute-final-output", "ok.py"], 0, ""),
+        (["run-script", "ok.py", "--plugin-directory", "/plain/folder"], 1, "file://"),
+        (["run-script", "ok.py", "--plugin-directory", "file:///no/such/folder"], 0, "/no/such/folder"),
+        (["run-script", "ok.py", "--script-args", "{"], 1, "not JSON"),
+        (["sql"], 2, "explain"),
+        (["nonsense"], 2, "nonsense"),
+    ],
+)
+def test_wrong_usage_is_one_clear_message(
+    arguments: list[str], status: int, text: str, datapod_command: Any, clean_environment: Any, tmp_path: Path
+) -> None:
+    (tmp_path / "ok.py").write_text("pass")
+    ended = subprocess.run(
+        datapod_command(*arguments), env=clean_environment(tmp_path), cwd=tmp_path, capture_output=True, text=True, timeout=30, check=False
+    )
+    assert ended.returncode == status, ended.stderr
+    assert text in ended.stderr
+    assert "Traceback" not in ended.stderr
