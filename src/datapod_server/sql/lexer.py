@@ -14,6 +14,7 @@ _NUMBER = re.compile(r"(?:\d+(?:\.\d+)?|\.\d+)(?:[eE][+-]?\d+)?")
 _PARAMETER = re.compile(r"\$([A-Za-z_][A-Za-z0-9_]*|\d+)")
 _OPERATORS = ("!=", "<=", ">=", "<>")
 _CONTEXT = 32
+_SHOWN = 60
 
 
 class Token(NamedTuple):
@@ -78,6 +79,17 @@ def _number(text: str) -> int | float:
     return number(float(text))
 
 
+def _shown(text: str, line_start: int, offset: int) -> tuple[str, str]:
+    """The line of the place, cut to what fits a terminal if it is long, and a line with a caret below the place."""
+    end = text.find("\n", offset)
+    end = len(text) if end < 0 else end
+    start = max(line_start, offset - _SHOWN)
+    line = text[start : min(end, offset + _SHOWN)]
+    before = "..." if start > line_start else ""
+    after = "..." if offset + _SHOWN < end else ""
+    return f"{before}{line}{after}", " " * len(before) + re.sub(r"[^\t]", " ", text[start:offset]) + "^"
+
+
 def error_at(text: str, offset: int, message: str, *, shift: int = 0) -> QueryError:
     """An error whose text shows the place, in the form of sql-language.md, 15, and below it the line with a caret.
 
@@ -90,9 +102,7 @@ def error_at(text: str, offset: int, message: str, *, shift: int = 0) -> QueryEr
     if offset < len(text):
         before, after = text[max(0, offset - _CONTEXT) : offset], text[offset + 1 : offset + 1 + _CONTEXT]
         place = f" ('{before}>>>{text[offset]}<<<{after}')"
-    line_end = text.find("\n", offset)
-    shown = text[line_start : line_end if line_end >= 0 else len(text)]
-    caret = re.sub(r"[^\t]", " ", text[line_start:offset]) + "^"
+    shown, caret = _shown(text, line_start, offset)
     return QueryError(
         f"{text}:{line}:{column}{place}: {message}\n{shown}\n{caret}",
         line=line,
