@@ -96,6 +96,7 @@ def test_a_plugin_that_dies_too_often_is_503_with_a_time_to_come_back(server: An
     assert [answer.status_code for answer in answers] == [500, 500, 503]
     assert answers[2].json()["details"]["kind"] == "restart-limit"
     assert int(answers[2].headers["retry-after"]) > 0
+    assert server.v1("GET", "/v1/plugins/dying").json()["state"] == "error"
 
 
 def test_plugins_come_back_after_a_restart_of_the_server(start_server: Callable[..., Any]) -> None:

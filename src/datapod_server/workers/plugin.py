@@ -138,6 +138,11 @@ class Plugin:
             return {"error": "Exception in Python status call", "exception": {"message": outcome.death.text("The status code")}}
         return msgspec.json.decode(outcome.result) if outcome.result else None
 
+    @property
+    def down(self) -> bool:
+        """Whether the worker died too often and stays away (python-runtime.md, 14.4)."""
+        return self._worker.state == "down"
+
     def runtime_status(self) -> dict[str, Any]:
         """State of the worker, for `?runtime=true`."""
         shown: dict[str, Any] = {"worker": self._worker.state, "restarts": self._worker.restarts}

@@ -36,9 +36,11 @@ def get_entity(pod: Pod, request: Request) -> Response:
     if not entity_id:
         raise NotFound(f"Collection URLs do not contain a trailing slash: try GET /v1/{collection.name}")
     shown = collection.shown(entity_id)
-    if request.parameter("runtime") == "true" and collection.name == "plugins":
+    if collection.name == "plugins":
         entry = collection.get(entity_id)
-        if entry.live is not None:
+        if shown["state"] == "ok" and getattr(entry.live, "down", False):
+            shown["state"] = "error"
+        if request.parameter("runtime") == "true" and entry.live is not None:
             status = shown.get("status")
             shown["status"] = {**(status if isinstance(status, dict) else {}), "runtime": entry.live.runtime_status()}
     return Response.json(encode(shown))
