@@ -115,9 +115,18 @@ def test_a_run_reports_its_progress_writes_its_items_and_is_done(harbour):
     assert sorted(boat["name"] for boat in boats) == ["boat 1", "boat 2", "boat 3"]
 
 
-def test_a_run_that_fails_says_why_in_the_pod(harbour):
-    item = harbour.await_status(harbour.run("Sinks"), "error")
+def test_a_run_that_fails_says_why_in_the_pod_and_leaves_its_traceback_there(harbour, wait_until):
+    run_id = harbour.run("Sinks")
+    item = harbour.await_status(run_id, "error")
     assert item["error"] == "RuntimeError: hit an iceberg"
+
+    def log() -> str:
+        return harbour.server.v4("get_pluginrun_log", run_id).json()["logs"]
+
+    wait_until(lambda: "RuntimeError: hit an iceberg" in log(), what="the traceback in the run's output")
+    assert "Traceback (most recent call last)" in log()
+    unknown = harbour.server.v4("get_pluginrun_log", "no-such-run")
+    assert (unknown.status_code, unknown.text[:8]) == (404, "Failure:")
 
 
 def test_a_plugin_that_does_not_exist_is_an_error_of_its_run(harbour):

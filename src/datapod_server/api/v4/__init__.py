@@ -5,6 +5,7 @@ envelope.py   who asks, and the payload
 accounts.py   the account call
 items.py      items, edges, search, bulk, definitions
 files.py      upload and download
+runs.py       what plugin runs printed
 version.py    which server this is
 routing.py    the table of endpoints
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 
-from datapod_server.api.v4 import files, items
+from datapod_server.api.v4 import files, items, runs
 from datapod_server.api.v4.accounts import create_account
 from datapod_server.api.v4.envelope import Asked, Envelope, authenticate, decode, encode
 from datapod_server.api.v4.errors import no_such_endpoint
@@ -41,6 +41,7 @@ ENDPOINTS = {
         "bulk": Endpoint(Bulk, items.bulk),
         "get_file": Endpoint(files.FileName, files.get_file),
         "delete_file": Endpoint(files.FileItem, files.delete_file),
+        "get_pluginrun_log": Endpoint(str, runs.get_log),
     },
     "v5": {"schema": Endpoint(Definitions, items.define, creates_account=False)},
 }
