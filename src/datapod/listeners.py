@@ -86,6 +86,12 @@ class PodHTTPStatusListener(_Listener):
         return self.http_status == 200
 
 
+def accept_interrupts() -> None:
+    """Make SIGINT interrupt this process. A shell starts background jobs with SIGINT ignored, and so everything that they start."""
+    if threading.current_thread() is threading.main_thread() and signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
 def force_exit_callback() -> None:
     """Interrupt this process, as Ctrl-C would."""
     print("Status aborted, killing plugin...", flush=True)
@@ -94,6 +100,7 @@ def force_exit_callback() -> None:
 
 def get_abort_plugin_listener(client: PodClient, run_id: str, interval: float = 5) -> StatusListener:
     """A listener, already watching, that interrupts the process when the run is aborted."""
+    accept_interrupts()
     listener = StatusListener(client, run_id, RUN_ABORTED, force_exit_callback, interval)
     listener.run()
     return listener
@@ -106,6 +113,7 @@ def get_pod_restart_listener(client: PodClient, run_id: str, interval: float = 5
         logger.warning("the pod does not know this run's credentials any more (421); ending the plugin")
         os.kill(os.getpid(), signal.SIGINT)
 
+    accept_interrupts()
     listener = PodHTTPStatusListener(client, run_id, interrupt, STALE_CREDENTIALS, interval)
     listener.run()
     return listener

@@ -224,7 +224,12 @@ def test_an_abort_from_the_front_end_interrupts_the_process(wire, tmp_path):
     )
     client, run, variables = started_run(wire, pluginModule="waiting", pluginName="Waiting")
     process = subprocess.Popen(
-        [sys.executable, "-m", "datapod", "plugin", "run"], cwd=tmp_path, env={**os.environ, **variables}, stdout=subprocess.PIPE, text=True
+        [sys.executable, "-m", "datapod", "plugin", "run"],
+        cwd=tmp_path,
+        env={**os.environ, **variables},
+        stdout=subprocess.PIPE,
+        text=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_IGN),  # as for everything below a shell's background job
     )
     try:
         while "up" not in process.stdout.readline():
