@@ -90,6 +90,10 @@ class Expressions:
         """The same, asking another hook first."""
         return Expressions(self._relation, self._names, self._parameters, timed=self._timed, hook=hook)
 
+    def untimed(self) -> Expressions:
+        """The same for a clause whose values are only judged: nobody sees their times."""
+        return Expressions(self._relation, self._names, self._parameters, timed=False, hook=self._hook)
+
     def is_name(self, path: Path) -> bool:
         """Whether the path is just the name of the table."""
         return len(path) == 1 and path[0] in self._names
@@ -147,6 +151,9 @@ class Expressions:
     def _(self, node: tree.Binary) -> Typed:
         left, right = self.compile(node.left), self.compile(node.right)
         if node.operator in ("AND", "OR"):
+            if self._timed and (_is_constant(node.left) or _is_constant(node.right)):
+                # A constant that decides makes the whole a constant, whose time differs from the rule where a row has no date.
+                raise Uncovered(f"{node.operator} with a constant, where the time of the result is shown")
             return self._logic(node.operator, left, right)
         time = self.later(left, right)
         if node.operator in ("=", "!=", "<", "<=", ">", ">="):
@@ -274,6 +281,13 @@ def _constant(value: object) -> tuple[Kind, str, object]:
             return Kind.TIMESTAMP, "DOUBLE", value.seconds
         case _:
             raise Uncovered(f"a constant of type {type(value).__name__}")
+
+
+def _is_constant(node: tree.Node) -> bool:
+    """Whether nothing in the expression looks at the row."""
+    if isinstance(node, tree.Column | tree.Call | tree.InSelect):
+        return False
+    return all(_is_constant(child) for child in tree.children(node))
 
 
 def _common(kinds: set[Kind]) -> Kind:

@@ -229,7 +229,7 @@ class _Plain:
         name = exp.column(self._relation.name_column, quoted=True)
         statement = exp.select(_aliased(name, "name"), *self._projection.columns).from_(_table(self._relation))
         if select.where is not None:
-            statement = statement.where(truth(self._rows.compile(select.where)))
+            statement = statement.where(truth(self._rows.untimed().compile(select.where)))
         if not keys:
             # Rows are only ever appended, and the engine keeps the order of a scan.
             if select.limit is not None:
@@ -337,7 +337,7 @@ class _Grouped:
             columns.append(_aliased(exp.Count(this=exp.Star()), "rows"))
         inner = exp.select(*columns).from_(_table(self._relation))
         if self._select.where is not None:
-            inner = inner.where(truth(self._rows.compile(self._select.where)))
+            inner = inner.where(truth(self._rows.untimed().compile(self._select.where)))
         return inner.group_by(*(exp.column(name, quoted=True) for name, _ in keys)) if keys else inner
 
     def _hook(self, node: tree.Expression) -> Typed | None:
