@@ -6,6 +6,7 @@ nobody from writing. Deleted items, edges of deleted items, and secret propertie
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from array import array
 from collections.abc import Callable, Collection, Iterator, Sequence
 from typing import Any
@@ -26,16 +27,39 @@ _BATCH = 2000
 _TYPE, _CREATED, _MODIFIED, _SERVER_MODIFIED = (Path((name,)) for name in ("type", "dateCreated", "dateModified", "dateServerModified"))
 _SOURCE, _TARGET, _NAME = (Path((name,)) for name in ("source", "target", "name"))
 
+_ITEMS = """
+SELECT row, id, type, dateServerModified, dateCreated, dateModified FROM items
+WHERE row IN (SELECT value FROM json_each(?1)) AND NOT deleted ORDER BY row
+"""
+_LIVE_EDGES = """edges JOIN items ON items.row = edges.self AND NOT items.deleted
+JOIN items AS source ON source.row = edges.source AND NOT source.deleted
+JOIN items AS target ON target.row = edges.target AND NOT target.deleted WHERE true"""
+_EDGES = f"""
+SELECT items.row, items.id, items.type, items.dateServerModified, source.id, target.id, edges.name FROM {_LIVE_EDGES}
+AND edges.self IN (SELECT value FROM json_each(?1)) ORDER BY edges.self
+"""  # noqa: S608 - constant texts
+_VALUES = " UNION ALL ".join(
+    f"SELECT item, name, value FROM {table}"  # noqa: S608 - constant texts
+    " WHERE item IN (SELECT value FROM json_each(?1)) AND name IN (SELECT value FROM json_each(?2))"
+    for table in ("strings", "integers", "reals")
+)
+
 Property = tuple[Path, ValueType, str]
 """The column, the type and the name of what is stored under one number of the value tables."""
 
 
-class _Stored:
-    """What both tables share: which numbers of the value tables are which columns, and reading values in batches."""
+class _Stored(ABC):
+    """What both tables share: which numbers of the value tables are which columns, and reading rows in batches.
+
+    Its queries: `_count` counts the rows, `_rows` gives their numbers, `_names` which types carry which properties, and `_entries` gives
+    the row number, id, type and time of each row of a batch, then what `_own_cells` takes.
+    """
 
     base: tuple[Path, ...]
+    _count: str
     _rows: str
     _names: str
+    _entries: str
 
     def __init__(self, database: Database, schema: Callable[[], Schema], restriction: tuple[str, ...]) -> None:
         self._database = database
@@ -54,7 +78,30 @@ class _Stored:
         }
         return (*self.base, *(seen[number] for number in sorted(seen) if seen[number] not in self.base))
 
-    def relation(self) -> None:
+    def row_count(self) -> int:
+        with self._database.read() as connection:
+            return next(int(count) for (count,) in connection.execute(self._count, self._restriction))
+
+    def rows(self, *, columns: Collection[Path] | None = None) -> Iterator[Row]:
+        """All rows; of the properties only those in `columns`, if given."""
+        wanted = self._wanted(columns)
+        numbers = self._row_numbers()
+        for start in range(0, len(numbers), _BATCH):
+            with self._database.read() as connection:
+                batch = rows_as_json(numbers[start : start + _BATCH])
+                entries = list(connection.execute(self._entries, (batch,)))
+                values = _values(connection, batch, wanted, {entry[0]: entry[2] for entry in entries})
+            for row, item_id, item_type, server_modified, *own in entries:
+                time = server_modified / 1000
+                cells = self._own_cells(item_type, time, *own)
+                cells += [Cell(column, value, time) for column, value in values.get(row, ())]
+                yield Row(Path((item_id,)), cells)
+
+    @abstractmethod
+    def _own_cells(self, item_type: str, time: float, *own: Any) -> list[Cell]:
+        """The cells of the `base` columns. `time` is in seconds since 1970, as of all cells of the row."""
+
+    def relation(self) -> None:  # noqa: B027 - no table here has one
         """None: only `rows` reads it; the engine does not hold it."""
 
     def _row_numbers(self) -> array[int]:
@@ -77,6 +124,7 @@ class ItemsTable(_Stored):
     """
 
     base = (_TYPE, _CREATED, _MODIFIED, _SERVER_MODIFIED)
+    _entries = _ITEMS
 
     def __init__(self, database: Database, schema: Callable[[], Schema], item_type: str | None) -> None:
         where = "" if item_type is None else "type = ?1 AND "
@@ -85,29 +133,14 @@ class ItemsTable(_Stored):
         self._names = _names(f"SELECT row, type FROM items WHERE {where}NOT deleted")  # noqa: S608
         super().__init__(database, schema, () if item_type is None else (item_type,))
 
-    def row_count(self) -> int:
-        with self._database.read() as connection:
-            return next(int(count) for (count,) in connection.execute(self._count, self._restriction))
-
-    def rows(self, *, columns: Collection[Path] | None = None) -> Iterator[Row]:
-        """All rows; of the properties only those in `columns`, if given."""
-        wanted = self._wanted(columns)
-        numbers = self._row_numbers()
-        for start in range(0, len(numbers), _BATCH):
-            with self._database.read() as connection:
-                batch = rows_as_json(numbers[start : start + _BATCH])
-                items = list(connection.execute(_ITEMS, (batch,)))
-                values = _values(connection, batch, wanted, {item[0]: item[2] for item in items})
-            for row, item_id, item_type, created, modified, server_modified in items:
-                time = server_modified / 1000
-                cells = [
-                    Cell(_TYPE, item_type, time),
-                    Cell(_CREATED, Timestamp(created / 1000), time),
-                    Cell(_MODIFIED, Timestamp(modified / 1000), time),
-                    Cell(_SERVER_MODIFIED, Timestamp(time), time),
-                ]
-                cells += [Cell(column, value, time) for column, value in values.get(row, ())]
-                yield Row(Path((item_id,)), cells)
+    def _own_cells(self, item_type: str, time: float, *own: Any) -> list[Cell]:
+        created, modified = own
+        return [
+            Cell(_TYPE, item_type, time),
+            Cell(_CREATED, Timestamp(created / 1000), time),
+            Cell(_MODIFIED, Timestamp(modified / 1000), time),
+            Cell(_SERVER_MODIFIED, Timestamp(time), time),
+        ]
 
 
 class EdgesTable(_Stored):
@@ -118,6 +151,7 @@ class EdgesTable(_Stored):
     """
 
     base = (_SOURCE, _TARGET, _NAME)
+    _entries = _EDGES
 
     def __init__(self, database: Database, schema: Callable[[], Schema], name: str | None) -> None:
         tail = _LIVE_EDGES + ("" if name is None else " AND edges.name = ?1")
@@ -126,42 +160,9 @@ class EdgesTable(_Stored):
         self._names = _names(f"SELECT items.row, items.type FROM {tail}")  # noqa: S608
         super().__init__(database, schema, () if name is None else (name,))
 
-    def row_count(self) -> int:
-        with self._database.read() as connection:
-            return next(int(count) for (count,) in connection.execute(self._count, self._restriction))
-
-    def rows(self, *, columns: Collection[Path] | None = None) -> Iterator[Row]:
-        """All rows; of the edges' own properties only those in `columns`, if given."""
-        wanted = self._wanted(columns)
-        numbers = self._row_numbers()
-        for start in range(0, len(numbers), _BATCH):
-            with self._database.read() as connection:
-                batch = rows_as_json(numbers[start : start + _BATCH])
-                edges = list(connection.execute(_EDGES, (batch,)))
-                values = _values(connection, batch, wanted, {edge[0]: edge[2] for edge in edges})
-            for row, edge_id, _, server_modified, source, target, name in edges:
-                time = server_modified / 1000
-                cells = [Cell(_SOURCE, source, time), Cell(_TARGET, target, time), Cell(_NAME, name, time)]
-                cells += [Cell(column, value, time) for column, value in values.get(row, ())]
-                yield Row(Path((edge_id,)), cells)
-
-
-_ITEMS = """
-SELECT row, id, type, dateCreated, dateModified, dateServerModified FROM items
-WHERE row IN (SELECT value FROM json_each(?1)) AND NOT deleted ORDER BY row
-"""
-_LIVE_EDGES = """edges JOIN items ON items.row = edges.self AND NOT items.deleted
-JOIN items AS source ON source.row = edges.source AND NOT source.deleted
-JOIN items AS target ON target.row = edges.target AND NOT target.deleted WHERE true"""
-_EDGES = f"""
-SELECT items.row, items.id, items.type, items.dateServerModified, source.id, target.id, edges.name FROM {_LIVE_EDGES}
-AND edges.self IN (SELECT value FROM json_each(?1)) ORDER BY edges.self
-"""  # noqa: S608 - constant texts
-_VALUES = " UNION ALL ".join(
-    f"SELECT item, name, value FROM {table}"  # noqa: S608 - constant texts
-    " WHERE item IN (SELECT value FROM json_each(?1)) AND name IN (SELECT value FROM json_each(?2))"
-    for table in ("strings", "integers", "reals")
-)
+    def _own_cells(self, item_type: str, time: float, *own: Any) -> list[Cell]:
+        source, target, name = own
+        return [Cell(_SOURCE, source, time), Cell(_TARGET, target, time), Cell(_NAME, name, time)]
 
 
 def _names(items: str) -> str:
