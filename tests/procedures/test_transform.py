@@ -12,9 +12,9 @@ from bench import Bench
 
 from datapod_server.errors import Invalid
 from datapod_server.messages import Cancellation, Cancelled
-from datapod_server.procedures.specifications import QueryClauses
 from datapod_server.procedures.transform import Transform, TransformParams
 from datapod_server.procedures.workbench import QueryRows
+from datapod_server.sql.clauses import Clauses
 from datapod_server.values.path import Path
 from datapod_server.values.rows import Cell, Row
 
@@ -103,7 +103,7 @@ def test_progress_goes_through_binding_and_transforming(bench):
 
 
 def test_the_clauses_of_an_input_query_keep_their_names_on_the_wire():
-    clauses = msgspec.convert({"from": "ds", "orderBy": "x", "limit": 3, "groupBy": "y"}, QueryClauses)
-    assert clauses.clauses() == {"from": "ds", "orderBy": "x", "limit": 3, "groupBy": "y"}
+    clauses = msgspec.convert({"from": "ds", "orderBy": "x", "limit": 3, "groupBy": "y"}, Clauses)
+    assert clauses.given() == {"from": "ds", "orderBy": "x", "limit": 3, "groupBy": "y"}
     with pytest.raises(msgspec.ValidationError, match="unknown field `form`"):
-        msgspec.convert({"form": "ds"}, QueryClauses)
+        msgspec.convert({"form": "ds"}, Clauses)

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any, Literal
 
-from msgspec import Struct, field
+from msgspec import Struct
 
 from datapod_server.errors import QueryError
 from datapod_server.functions.description import row_of
 from datapod_server.functions.kind import FunctionKind, Types
 from datapod_server.sql import grammar, tree
+from datapod_server.sql.clauses import InputQuery
 from datapod_server.sql.environment import Environment
 from datapod_server.sql.lexer import tokenize
 from datapod_server.sql.naming import path_of_name
@@ -25,30 +26,10 @@ NAME = "sql.query"
 _COLUMN, _VALUE, _OUTPUT = Path(("column",)), Path(("value",)), Path(("output",))
 
 
-class Clauses(Struct, frozen=True, rename="camel", forbid_unknown_fields=True):
-    """An InputQuery as an object; everything may be left out. Source: datasets-and-procedures.md, 2.5."""
-
-    select: str | None = None
-    named: str | None = None
-    from_: str | dict[str, Any] | None = field(default=None, name="from")
-    when: str | None = None
-    where: str | None = None
-    order_by: str | None = None
-    group_by: str | None = None
-    having: str | None = None
-    offset: int | None = None
-    limit: int | None = None
-
-    def given(self) -> dict[str, Any]:
-        """Those that are there, under their names on the wire."""
-        names = zip(self.__struct_fields__, self.__struct_encode_fields__, strict=True)
-        return {wire: value for name, wire in names if (value := getattr(self, name)) is not None}
-
-
 class QueryParams(Struct, frozen=True, rename="camel", forbid_unknown_fields=True):
     """Source: datasets-and-procedures.md, 10.1."""
 
-    query: str | Clauses
+    query: InputQuery
     output: Literal["FIRST_ROW", "NAMED_COLUMNS"] = "FIRST_ROW"
 
 

@@ -2,7 +2,7 @@
 
 kind.py            what a procedure type declares
 workbench.py       what procedures get handed in
-specifications.py  parameters that many share: where rows come from and where they go
+output.py          where the rows go: a parameter that many types share
 progress.py        progress objects
 import_text.py     `import.text`; reading files is in text/
 transform.py       `transform`

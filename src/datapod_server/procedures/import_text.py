@@ -11,8 +11,8 @@ from msgspec import Struct, field
 from datapod_server.errors import Invalid
 from datapod_server.messages import Cancellation, Report
 from datapod_server.procedures.kind import ProcedureKind, Types
+from datapod_server.procedures.output import OutputConfig, OutputDatasetSpec, output
 from datapod_server.procedures.progress import Counter
-from datapod_server.procedures.specifications import OutputConfig, OutputDatasetSpec, output
 from datapod_server.procedures.text.block import Block
 from datapod_server.procedures.text.layout import Layout, check_layout
 from datapod_server.procedures.text.reader import Frame, TextReader

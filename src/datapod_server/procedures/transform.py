@@ -14,9 +14,10 @@ from datapod_server.datasets.tabular import TabularDataset
 from datapod_server.errors import Invalid
 from datapod_server.messages import Cancellation, Report
 from datapod_server.procedures.kind import ProcedureKind, Types
+from datapod_server.procedures.output import OutputConfig, OutputDatasetSpec, output
 from datapod_server.procedures.progress import Steps
-from datapod_server.procedures.specifications import InputQuery, OutputConfig, OutputDatasetSpec, output
 from datapod_server.procedures.workbench import QueryRows, Recordable, Workbench
+from datapod_server.sql.clauses import InputQuery
 from datapod_server.sql.queries import check_query
 from datapod_server.values.rows import Row
 
@@ -40,13 +41,13 @@ class Transform:
         """Raises `QueryError` for a query that cannot be parsed; whether its names exist is asked when it runs."""
         self._workbench = workbench
         if params.input_data:
-            check_query(params.input_data if isinstance(params.input_data, str) else params.input_data.clauses())
+            check_query(params.input_data if isinstance(params.input_data, str) else params.input_data.given())
 
     def run(self, params: TransformParams, report: Report, cancellation: Cancellation) -> tuple[dict[str, Any], None]:
         """Results: the status of the output dataset."""
         if not params.input_data:
             raise Invalid("You need to define inputData")
-        query = params.input_data if isinstance(params.input_data, str) else params.input_data.clauses()
+        query = params.input_data if isinstance(params.input_data, str) else params.input_data.given()
         steps = Steps(report, "binding", "transforming")
         steps.start_next()
         found = self._workbench.run_query(query, cancellation)

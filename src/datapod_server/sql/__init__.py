@@ -14,5 +14,6 @@ grouping.py               groups: keys and aggregators
 binder.py                 a whole statement made ready; all checks that need no data
 interpreter.py            row by row
 compiler/                 one engine statement, or the reason why not
+clauses.py                a query as configurations give it: text, or an object of clauses
 queries.py                the way in, which chooses the road; `lines.py`: the expressions of an import; `explain.py`: for people
 """

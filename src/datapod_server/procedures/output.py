@@ -1,4 +1,4 @@
-"""Parameters that many procedure types share: where rows come from and where they go. Source: datasets-and-procedures.md, 2.5 and 2.6."""
+"""Where the rows of a procedure go, which many types share. Source: datasets-and-procedures.md, 2.6."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import contextlib
 from collections.abc import Iterator
 from typing import Any
 
-from msgspec import Struct, field
+from msgspec import Struct
 
 from datapod_server.procedures.workbench import Recordable, Workbench
 
@@ -22,30 +22,6 @@ class OutputConfig(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 OutputDatasetSpec = str | OutputConfig
-
-
-class QueryClauses(Struct, frozen=True, rename="camel", forbid_unknown_fields=True):
-    """An InputQuery as an object; everything may be left out."""
-
-    select: str | None = None
-    named: str | None = None
-    from_: str | dict[str, Any] | None = field(default=None, name="from")
-    when: str | None = None
-    where: str | None = None
-    order_by: str | None = None
-    group_by: str | None = None
-    having: str | None = None
-    offset: int | None = None
-    limit: int | None = None
-
-    def clauses(self) -> dict[str, Any]:
-        """Those that are given, under their names on the wire."""
-        names = {"from_": "from", "order_by": "orderBy", "group_by": "groupBy"}
-        given = {name: getattr(self, name) for name in self.__struct_fields__}
-        return {names.get(name, name): value for name, value in given.items() if value is not None}
-
-
-InputQuery = str | QueryClauses
 
 
 @contextlib.contextmanager
