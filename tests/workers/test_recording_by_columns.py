@@ -14,7 +14,8 @@ from datapod_server.errors import Invalid
 from datapod_server.runtime.recording import Cells
 from datapod_server.storage.engine import Engine
 from datapod_server.vfs import Vfs
-from datapod_server.workers.services import Services, atoms_of, record, record_by_columns, rows_of
+from datapod_server.workers.recording import CrossedRows, atoms_of
+from datapod_server.workers.services import Services
 
 NAMES = [["r1"], ["r2", "x"], ["r3"]]
 COLUMNS = [["a"], ["b", "c"]]
@@ -29,8 +30,8 @@ def test_both_roads_store_the_same() -> None:
     engine = Engine.open(None, None)
     fast, slow = tabular(engine, "fast"), tabular(engine, "slow")
     for cells in (REGULAR, ([["r4"]], [2], COLUMNS, [0, 1], ["text", 2**64 - 1], [1, 1])):
-        assert record_by_columns(fast, *cells)
-        slow.record_rows(list(rows_of(*cells)))
+        assert CrossedRows(*cells).record_by_columns(fast)
+        slow.record_rows(list(CrossedRows(*cells).rows()))
     for dataset in (fast, slow):
         dataset.commit()
     assert list(fast.rows()) == list(slow.rows())
@@ -49,7 +50,7 @@ def test_both_roads_store_the_same() -> None:
 )
 def test_rows_of_another_shape_take_the_other_road(cells: Any) -> None:
     engine = Engine.open(None, None)
-    assert not record_by_columns(tabular(engine, "t"), *cells)
+    assert not CrossedRows(*cells).record_by_columns(tabular(engine, "t"))
     engine.close()
 
 
@@ -71,8 +72,8 @@ def test_a_sparse_dataset_stores_the_same_from_cells_and_from_rows(cells: Any) -
     engine = Engine.open(None, None)
     fast, slow = (SparseDataset(DatasetPlace(engine, key), time_quantum_seconds=1.0, readable_after_write=True) for key in "ab")
     for _ in range(2):
-        record(fast, *cells)
-        slow.record_rows(list(rows_of(*cells)))
+        CrossedRows(*cells).record_in(fast)
+        slow.record_rows(list(CrossedRows(*cells).rows()))
     assert repr(list(fast.rows())) == repr(list(slow.rows()))
     assert fast.columns() == slow.columns()
     engine.close()
@@ -93,7 +94,7 @@ def test_cells_that_do_not_fit_together_are_refused_and_leave_nothing(cells: Any
     engine = Engine.open(None, None)
     dataset = SparseDataset(DatasetPlace(engine, "s"), time_quantum_seconds=1.0, readable_after_write=True)
     with pytest.raises(Invalid):
-        record(dataset, *cells)
+        CrossedRows(*cells).record_in(dataset)
     assert (dataset.row_count(), dataset.columns()) == (0, [])
     engine.close()
 

@@ -37,10 +37,10 @@ from datapod_server.runtime.wire import (
     value_of,
 )
 from datapod_server.threads import Threads
+from datapod_server.workers.garbage import COLLECTION
 from datapod_server.workers.lane import Lane, Lanes
 from datapod_server.workers.outcome import Death, Entry, Outcome
 from datapod_server.workers.parameters import Limits
-from datapod_server.workers.services import COLLECTION
 from datapod_server.workers.zygote import Zygote
 
 _AFTER_INTERRUPT_SECONDS = 2.0
