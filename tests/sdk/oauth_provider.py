@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import json
 import secrets
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import parse_qs, urlencode, urlsplit
+
+from tests.sdk.listening import QuietHandler, listening
 
 
 class Provider:
@@ -43,39 +43,19 @@ class Provider:
 def oauth_provider() -> Iterator[Provider]:
     provider = Provider()
 
-    class Handler(BaseHTTPRequestHandler):
+    class Handler(QuietHandler):
         def do_GET(self) -> None:
             place = urlsplit(self.path)
             if place.path == "/authorize":  # the user agrees at once: on to the page after login, and from there back with the code
-                self.send_response(302)
-                self.send_header("Location", f"{provider.address}/agreed?{place.query}")
+                self.answer(302, Location=f"{provider.address}/agreed?{place.query}")
             elif place.path == "/agreed":
-                self.send_response(302)
-                self.send_header("Location", provider.authorize(parse_qs(place.query)))
+                self.answer(302, Location=provider.authorize(parse_qs(place.query)))
             else:  # the front end's own page
-                self.send_response(200)
-            self.send_header("Content-Length", "0")
-            self.end_headers()
+                self.answer(200)
 
         def do_POST(self) -> None:
-            form = parse_qs(self.rfile.read(int(self.headers["Content-Length"])).decode())
-            status, answer = provider.tokens(form)
-            content = json.dumps(answer).encode()
-            self.send_response(status)
-            self.send_header("Content-Type", "application/json")
-            self.send_header("Content-Length", str(len(content)))
-            self.end_headers()
-            self.wfile.write(content)
+            status, answer = provider.tokens(parse_qs(self.body().decode()))
+            self.answer(status, "application/json", json.dumps(answer).encode())
 
-        def log_message(self, format: str, *arguments: object) -> None:
-            pass
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    server.daemon_threads = True
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    provider.address = f"http://127.0.0.1:{server.server_port}"
-    try:
+    with listening(Handler) as provider.address:
         yield provider
-    finally:
-        server.shutdown()
-        server.server_close()

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import json
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
+
+from tests.sdk.listening import QuietHandler, listening
 
 from datapod.errors import PodError
 from datapod.testing import InMemoryPod
@@ -59,29 +59,13 @@ class WirePod:
 def serving(version: dict[str, Any] = VERSION) -> Iterator[WirePod]:
     wire = WirePod(version)
 
-    class Handler(BaseHTTPRequestHandler):
+    class Handler(QuietHandler):
         protocol_version = "HTTP/1.1"
 
         def reply(self) -> None:
-            body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
-            status, kind, content = wire.answer(self.command, self.path, body)
-            self.send_response(status)
-            self.send_header("Content-Type", kind)
-            self.send_header("Content-Length", str(len(content)))
-            self.end_headers()
-            self.wfile.write(content)
+            self.answer(*wire.answer(self.command, self.path, self.body()))
 
         do_GET = do_POST = reply
 
-        def log_message(self, format: str, *arguments: Any) -> None:
-            pass
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    server.daemon_threads = True
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    wire.address = f"http://127.0.0.1:{server.server_port}"
-    try:
+    with listening(Handler) as wire.address:
         yield wire
-    finally:
-        server.shutdown()
-        server.server_close()
