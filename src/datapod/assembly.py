@@ -34,9 +34,10 @@ class Assembly:
             return found
         seen = [key for key in json if not key.startswith(("_", "[", "~"))]
         generic = self._generic.get(name)
-        if generic is None or not set(seen) <= {*generic.properties, "type", "rowid"}:
-            known = generic.properties if generic else []
-            generic = self._generic[name] = Item.generic_class(name, [*known, *(key for key in seen if key not in known)])
+        if generic is None:
+            generic = self._generic[name] = Item.generic_class(name, seen)
+        else:
+            generic.learn_properties(seen)
         return generic
 
     def item(self, json: Json, store: bool = True, priority: Priority | str | None = None) -> Item:

@@ -158,6 +158,8 @@ class Item:
         edges = self.__dict__.get("_edges")
         if edges is not None and name in edges:
             return [edge.traverse(self) for edge in edges[name]]
+        if name in type(self).declaration.properties:
+            return None  # a generic class learned the name after this item was made
         raise AttributeError(f"'{type(self).__name__}' item has no attribute '{name}'")
 
     def _replace_edges(self, name: str, value: Any) -> None:
@@ -377,8 +379,18 @@ class Item:
     @classmethod
     def generic_class(cls, name: str, properties: list[str]) -> type[Item]:
         """A class for a type that nobody declared, with the properties seen so far."""
-        listed = [*Item.properties, *(entry for entry in properties if entry not in Item.properties and entry not in ("type", "rowid"))]
-        return type(name, (Item,), {"properties": listed, "edges": list(Item.edges), "is_generic": True, "__module__": "datapod.generic"})
+        namespace = {"properties": list(Item.properties), "edges": list(Item.edges), "is_generic": True, "__module__": "datapod.generic"}
+        made: type[Item] = type(name, (Item,), namespace)
+        made.learn_properties(properties)
+        return made
+
+    @classmethod
+    def learn_properties(cls, names: list[str]) -> None:
+        """Take further names into a generic class; items that it has already read them as None."""
+        for name in names:
+            if name not in cls.declaration.properties and name not in ("type", "rowid"):
+                cls.declaration.properties[name] = Property(name)
+                cls.properties.append(name)
 
     @classmethod
     def generic(cls, type_name: str, **values: Any) -> Item:

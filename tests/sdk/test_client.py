@@ -285,6 +285,17 @@ def test_an_element_over_the_limit_goes_alone_and_the_others_go_too(client, pod,
     assert {item["title"] for item in pod.items.values() if item["type"] == "Book"} == {"a", "b"} and len(pod.edges) == 2
 
 
+def test_items_of_a_type_that_nobody_declared_share_one_class_that_learns_as_it_reads(client, pod):
+    pod.kinds["logs"] = "Integer"
+    pod.bulk(create_items=[{"type": "Raft", "name": "a"}, {"type": "Raft", "name": "b", "logs": 4}, {"type": "Raft"}])
+    rafts = client.search({"type": "Raft"})
+    assert sorted((raft.name or "", raft.logs or 0) for raft in rafts) == [("", 0), ("a", 0), ("b", 4)]
+    assert len({type(raft) for raft in rafts}) == 1 and type(rafts[0]).properties[-2:] == ["name", "logs"]
+    first = next(raft for raft in rafts if raft.name == "a")
+    first.logs = 7
+    assert client.update_item(first) and pod.items[first.id]["logs"] == 7
+
+
 def test_gathering_always_moves_on():
     items = [{"a": "x" * 8}] * 3
     assert gather_batch(items, 0, max_size=16) == ([items[0]], 1, 16)
