@@ -3,7 +3,8 @@
 Source: pod-protocol.md, 11. A hash is compared as text: the same one in other letters is another name.
 
 A file and its key come and go together: the key is committed first, then the file gets its name, both under one lock per pod. A server
-that is killed in between leaves a key without a file, which counts as not stored, and the same upload works again.
+that is killed in between leaves a key without a file, or after a deletion a file without a key. Either counts as not stored, and the same
+upload works again.
 """
 
 from __future__ import annotations
@@ -27,15 +28,18 @@ JOIN strings AS nonce ON nonce.item = sha256.item AND nonce.name = (SELECT numbe
 WHERE sha256.name = (SELECT number FROM names WHERE name = 'sha256') AND sha256.value = ?1 LIMIT 1
 """
 _FILE_ITEM = """
-SELECT items.row, strings.value FROM items
-LEFT JOIN strings ON strings.item = items.row AND strings.name = (SELECT number FROM names WHERE name = 'sha256')
+SELECT items.row, sha256.value, key.value, nonce.value FROM items
+LEFT JOIN strings AS sha256 ON sha256.item = items.row AND sha256.name = (SELECT number FROM names WHERE name = 'sha256')
+LEFT JOIN strings AS key ON key.item = items.row AND key.name = (SELECT number FROM names WHERE name = 'key')
+LEFT JOIN strings AS nonce ON nonce.item = items.row AND nonce.name = (SELECT number FROM names WHERE name = 'nonce')
 WHERE items.id = ?1
 """
 _SET = "INSERT OR REPLACE INTO strings SELECT ?1, number, ?3 FROM names WHERE name = ?2"
 _ERASE = "DELETE FROM strings WHERE item = ?1 AND name IN (SELECT number FROM names WHERE name IN ('key', 'nonce'))"
 _TOUCH = "UPDATE items SET dateServerModified = ?2 WHERE row = ?1"
 _DELETE = "UPDATE items SET deleted = 1, dateModified = ?2, dateServerModified = ?2 WHERE row = ?1"
-_LIVE_ITEMS_OF = f"SELECT count(*) FROM items WHERE NOT deleted AND row IN ({_NAMED})"  # noqa: S608 - both parts stand above
+_LIVE_ITEMS_OF = f"SELECT row FROM items WHERE NOT deleted AND row IN ({_NAMED})"  # noqa: S608 - both parts stand above
+_HAS_KEY = "SELECT 1 FROM strings WHERE item = ?1 AND name = (SELECT number FROM names WHERE name = 'key')"
 
 
 class FileStore:
@@ -62,14 +66,14 @@ class FileStore:
         """
         if not _HASH.fullmatch(sha256):
             raise Invalid(f"File name {sha256[:80]} is no sha256 hash: it must be 64 hex digits")
-        if self._blobs.exists(sha256):
+        if self._is_stored(sha256):
             raise _already_stored()
         draft = self._blobs.receive(chunks)
         try:
             if draft.sha256 != sha256.lower():
                 raise Invalid(f"Expected file sha256 hash differs from calculated {draft.sha256}")
             with self._settling:
-                if self._blobs.exists(sha256):  # somebody else sent the same content meanwhile
+                if self._is_stored(sha256):  # somebody else sent the same content meanwhile
                     raise _already_stored()
                 with self._database.write() as connection:
                     self._set_key(connection, sha256, draft.key)
@@ -93,6 +97,9 @@ class FileStore:
     def delete(self, item_id: str) -> None:
         """Mark a file's item deleted, and remove the content unless another live item names it. Source: pod-protocol.md, 11.6.
 
+        An item that was made after the upload has no key of its own: it inherits the one of the deleted item, or nobody could read
+        the content any more, nor replace it.
+
         Raises:
             NotFound: There is no such item.
         """
@@ -101,20 +108,33 @@ class FileStore:
                 found = connection.execute(_FILE_ITEM, (item_id,)).fetchone()
                 if found is None:
                     raise NotFound(f"Item with id {item_id} not found")
-                row, sha256 = found
+                row, sha256, key, nonce = found
                 connection.execute(_DELETE, (row, self._clock()))
                 connection.execute(_ERASE, (row,))
-                is_named = sha256 is not None and connection.execute(_LIVE_ITEMS_OF, (sha256,)).fetchone() != (0,)
-            if sha256 is not None and not is_named:
+                heirs = [heir for (heir,) in connection.execute(_LIVE_ITEMS_OF, (sha256,))]
+                if key is not None and nonce is not None:
+                    keyless = [heir for heir in heirs if connection.execute(_HAS_KEY, (heir,)).fetchone() is None]
+                    self._hand_over(connection, keyless, FileKey(key, nonce))
+            if sha256 is not None and not heirs:
                 self._blobs.remove(sha256)
 
     def close(self) -> None:
         self._blobs.close()
 
+    def _is_stored(self, sha256: str) -> bool:
+        """Whether the content is there and can be read."""
+        if not self._blobs.exists(sha256):
+            return False
+        with self._database.read() as connection:
+            return connection.execute(_KEY_OF, (sha256,)).fetchone() is not None
+
     def _set_key(self, connection: apsw.Connection, sha256: str, key: FileKey) -> None:
         rows = [row for (row,) in connection.execute(_NAMED, (sha256,))]
         if not rows:
             raise NotFound(f"Item with sha256 {sha256} not found in database")
+        self._hand_over(connection, rows, key)
+
+    def _hand_over(self, connection: apsw.Connection, rows: Iterable[int], key: FileKey) -> None:
         for row in rows:
             connection.execute(_SET, (row, "key", key.key))
             connection.execute(_SET, (row, "nonce", key.nonce))

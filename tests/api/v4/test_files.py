@@ -87,3 +87,29 @@ def test_a_file_stays_while_another_item_names_it(registered):
     registered.upload(SHA256, CONTENT)
     registered.ok("delete_file", {"id": "file01"})
     assert registered("get_file", {"sha256": SHA256}).body == CONTENT
+
+
+def test_an_item_made_after_the_upload_keeps_the_content_of_the_one_before_it(registered, tmp_path):
+    registered.ok("create_item", {"type": "File", "id": "file01", "sha256": SHA256})
+    registered.upload(SHA256, CONTENT)
+    registered.ok("create_item", {"type": "File", "id": "file02", "sha256": SHA256})
+    assert registered.upload(SHA256, CONTENT).status == 409
+    (before,) = registered.ok("get_item", "file02")
+    registered.ok("delete_file", {"id": "file01"})
+    assert registered("get_file", {"sha256": SHA256}).body == CONTENT
+    (after,) = registered.ok("get_item", "file02")
+    assert after["dateServerModified"] >= before["dateServerModified"]
+    assert after["dateModified"] == before["dateModified"]
+    registered.ok("delete_file", {"id": "file02"})
+    assert files_on_disk(tmp_path) == []
+
+
+def test_a_file_that_lost_its_key_can_be_uploaded_again(registered, tmp_path):
+    """As after a kill in the middle of a deletion, or when a client erased the key."""
+    registered.ok("create_item", {"type": "File", "id": "file01", "sha256": SHA256})
+    registered.upload(SHA256, CONTENT)
+    registered.ok("update_item", {"id": "file01", "key": None, "nonce": None})
+    assert registered("get_file", {"sha256": SHA256}).status == 404
+    assert registered.upload(SHA256, CONTENT).status == 200
+    assert registered("get_file", {"sha256": SHA256}).body == CONTENT
+    assert len(files_on_disk(tmp_path)) == 1
