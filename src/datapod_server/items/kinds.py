@@ -63,7 +63,7 @@ def to_stored(value: Any, kind: ValueType, name: str) -> Stored:
         if given is int and LEAST_INTEGER <= value <= GREATEST_INTEGER:
             return value  # type: ignore[no-any-return]
         if given is int or given is float:
-            raise Invalid(f"Failed to parse JSON number {_shown(value)} to i64 ({name})")
+            raise Invalid(f"Failed to parse JSON number {shown(value)} to i64 ({name})")
     elif kind is ValueType.REAL:
         if given is float or given is int:
             return _real(value, name)
@@ -72,14 +72,14 @@ def to_stored(value: Any, kind: ValueType, name: str) -> Stored:
             return int(value)
     elif given is int or given is float:
         return _milliseconds(value, name)
-    raise Invalid(f"Failed to parse json value {_shown(value)} to {kind} ({name})")
+    raise Invalid(f"Failed to parse json value {shown(value)} to {kind} ({name})")
 
 
 def _real(value: float, name: str) -> float:
     try:
         return float(value)
     except OverflowError:
-        raise Invalid(f"Failed to parse JSON number {_shown(value)} to f64 ({name})") from None
+        raise Invalid(f"Failed to parse JSON number {shown(value)} to f64 ({name})") from None
 
 
 def _milliseconds(value: float, name: str) -> int:
@@ -90,10 +90,11 @@ def _milliseconds(value: float, name: str) -> int:
         value = whole + (math.copysign(1, value) if abs(value - whole) >= 0.5 else 0)
         value = int(value)
     if not LEAST_INTEGER <= value <= GREATEST_INTEGER:
-        raise Invalid(f"Failed to parse JSON number {_shown(value)} to i64 ({name})")
+        raise Invalid(f"Failed to parse JSON number {shown(value)} to i64 ({name})")
     return int(value)
 
 
-def _shown(value: Any) -> str:
+def shown(value: Any) -> str:
+    """A JSON value for a message, cut to a length that fits one."""
     text = str(value) if type(value) is int else msgspec.json.encode(value).decode()
     return text if len(text) <= 100 else text[:100] + "..."

@@ -13,7 +13,7 @@ import apsw
 
 from datapod_server.errors import Invalid
 from datapod_server.items.central import CENTRAL
-from datapod_server.items.kinds import STORED_AS, ValueType
+from datapod_server.items.kinds import STORED_AS, ValueType, shown
 
 PROPERTY_SCHEMA, EDGE_SCHEMA = "ItemPropertySchema", "ItemEdgeSchema"
 DEFINING_KEYS: Mapping[str, tuple[str, str, str]] = {
@@ -75,8 +75,7 @@ class Schema:
         """`find`, or `Invalid` in the words of the protocol."""
         kind = self.find(name)
         if kind is None:
-            shown = type(value).__name__ if isinstance(value, str | bytes | list | dict) else value
-            raise Invalid(f"Property {name} not defined in Schema (attempted to use it for json value {shown})")
+            raise Invalid(f"Property {name} not defined in Schema (attempted to use it for json value {shown(value)})")
         return kind
 
     def check(self, entry: Entry) -> ValueType | None:

@@ -54,6 +54,7 @@ class Search:
         self._includes_deleted = _flag(query, "_includeDeleted")
         self._base: list[tuple[str, str, Any]] = []
         self._properties: list[tuple[str, str, Any]] = []
+        self._nulls: list[tuple[str, str]] = []
         for key, value in query.items():
             if key not in _OPTIONS:
                 self._add_condition(key, value)
@@ -64,6 +65,9 @@ class Search:
         Raises:
             Invalid: A property is unknown (and an item meets the base conditions), or a value does not fit its type.
         """
+        for name, key in self._nulls:
+            if schema.find(name) is not None:
+                raise _null_condition(name, key)
         if self._limit == 0:
             return []
         unknown = next(((name, value) for name, _, value in self._properties if schema.find(name) is None), None)
@@ -96,9 +100,9 @@ class Search:
             if key in _NO_CONDITION_IF_NULL:
                 return
             if operator not in ("==", "!="):
-                raise Invalid(
-                    f"Searching for undefined (null) properties is not supported yet ({key[:80]}); use {name[:80]}== or {name[:80]}!="
-                )
+                if kind is not None:
+                    raise _null_condition(name, key)
+                self._nulls.append((name, key))  # judged with the schema: a name that it lacks is no error while nothing matches
         elif isinstance(value, list | dict):
             raise Malformed(key, f"invalid type: {json_kind(value)}, expected a scalar")
         operator = operator or "=="
@@ -167,6 +171,10 @@ def _with_ties(rows: Iterable[Sequence[Any]], limit: int) -> Iterator[Sequence[A
         if last is None or row[5] != last[5]:
             return
         yield row
+
+
+def _null_condition(name: str, key: str) -> Invalid:
+    return Invalid(f"Searching for undefined (null) properties is not supported yet ({key[:80]}); use {name[:80]}== or {name[:80]}!=")
 
 
 def _equality_first(condition: tuple[str, str, Any]) -> bool:

@@ -107,6 +107,7 @@ def test_bodies_of_the_wrong_shape_are_400(desk, body):
     answer = desk.raw(f"/v4/{'5e' * 32}/get_item", body)
     assert answer.status == 400
     assert answer.text.startswith("Failure: JSON deserialization error ")
+    assert "jSON" not in answer.text
 
 
 def test_text_that_is_no_unicode_is_400(desk):

@@ -117,6 +117,17 @@ def test_an_unknown_property_is_an_error_only_when_it_could_matter(desk):
     assert desk.ok("search", {"type": "Ghost", "deleted": True, "hauntedBy": "x"}) == []
 
 
+@pytest.mark.parametrize("key", ["hauntedBy", "hauntedBy==", "hauntedBy>"])
+def test_that_holds_for_null_too(boats, key):
+    assert boats.ok("search", {"type": "Ghost", key: None}) == []
+    answer = boats("search", {"type": "Boat", key: None})
+    assert answer.status == 400
+    assert answer.text == "Failure: Property hauntedBy not defined in Schema (attempted to use it for json value null)"
+    known = boats("search", {"type": "Ghost", "name": None, "_limit": 0})
+    assert known.status == 400
+    assert "Searching for undefined (null) properties is not supported yet" in known.text
+
+
 def test_without_offset_the_limit_takes_ties_along(desk, monkeypatch):
     times = iter([3, 3, 4])
     monkeypatch.setattr("time.time_ns", lambda: int(4e18) + next(times) * 1_000_000)

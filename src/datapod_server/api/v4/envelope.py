@@ -98,7 +98,8 @@ def _malformed(error: Exception) -> Malformed:
         return Malformed("", "the body is nested too deeply" if isinstance(error, RecursionError) else "the body is not valid UTF-8")
     match = _PLACE.fullmatch(str(error))
     place, reason = (match["place"] or "", match["reason"]) if match else ("", str(error))
-    return Malformed(place.removeprefix("."), reason[:1].lower() + reason[1:])
+    lowered = reason if reason.startswith("JSON") else reason[:1].lower() + reason[1:]
+    return Malformed(place.removeprefix("."), lowered)
 
 
 def encode(value: Any) -> bytes:
