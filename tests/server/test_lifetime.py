@@ -107,6 +107,8 @@ def test_a_data_folder_that_cannot_be_made_is_one_clear_line(datapod_command, cl
         (["--host", "0.0.0.0", "--trust-loopback"], "--trust-loopback works only with a loopback address"),
         (["--host", "0.0.0.0", "--non-tls"], "--insecure-non-tls=0.0.0.0"),
         (["--insecure-non-tls", "everywhere"], "needs an IP address"),
+        (["--insecure-plugin-script", "boats"], "--insecure-plugin-script takes IMAGE=/path, not 'boats'"),
+        (["--plugins-process", "boats="], "--plugins-process takes IMAGE or IMAGE=PYTHON, not 'boats='"),
     ],
 )
 def test_wrong_usage_is_status_2(datapod_command, clean_environment, tmp_path, options, text):

@@ -59,6 +59,7 @@ def settings_of(options: dict[str, Any]) -> ServeSettings:
     if options["port"] > 65535:
         raise UsageError("--port must be at most 65535")
     _check_owners(options["owners"])
+    _check_runners(options["insecure_plugin_script"], options["plugins_process"])
     return ServeSettings(
         data_dir=str(data_dir),
         key_file=str(key_file_path()),
@@ -131,6 +132,20 @@ def _check_owners(owners: str | None) -> None:
             Admission.parse(owners)
         except Invalid as error:
             raise UsageError(f"--owners: {error}") from None
+
+
+def _check_runners(scripts: tuple[str, ...], processes: tuple[str, ...]) -> None:
+    if not (scripts or processes):  # the usual start does without the import
+        return
+    from datapod_server.runners.settings import parse_process, parse_script
+
+    try:
+        for text in scripts:
+            parse_script(text)
+        for text in processes:
+            parse_process(text)
+    except ValueError as error:
+        raise UsageError(str(error)) from None
 
 
 def _serve(settings: ServeSettings) -> int:
