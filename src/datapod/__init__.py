@@ -2,7 +2,7 @@
 
 item.py, edge.py       items, and the edges between them; declaration.py reads what a class declares
 schema/                the built-in item types
-api.py                 the pod protocol, one method per end point
+api.py                 the pod protocol, one method per end point; request_log.py keeps keys out of the HTTP library's log
 store.py               the local store: one Python object per item
 client.py              `PodClient`: items in, items out; registration.py tells the pod about types; bulk.py cuts batches
 plugin.py, driver.py   what a plugin is, and how a run of it goes; listeners.py watches for abort

@@ -15,6 +15,7 @@ import httpx
 import msgspec
 
 from datapod.errors import PodConnectionError, PodError
+from datapod.request_log import hide_keys_of
 
 DEFAULT_POD_ADDRESS = "http://localhost:3030"
 POD_VERSION = "v4"
@@ -60,6 +61,10 @@ class PodAPI:
         self.auth_json: Json = {"type": "PluginAuth", **auth_json} if auth_json else {"type": "ClientAuth", "databaseKey": database_key}
         self.base_url = f"{self.url}/{version}/{owner_key}"
         self._encoded_auth = msgspec.Raw(msgspec.json.encode(self.auth_json))
+        try:
+            hide_keys_of(self.url)
+        except httpx.InvalidURL as error:
+            raise PodConnectionError(self.url, str(error)) from error
         self._http = httpx.Client(timeout=_TIMEOUT, limits=httpx.Limits(keepalive_expiry=60.0))
 
     def __repr__(self) -> str:
