@@ -63,7 +63,7 @@ def carry_out(plugin: PluginBase) -> None:
     stays = False
     try:
         plugin.setup()
-        plugin.run()
+        _run_to_its_end(plugin)
         if type(plugin).flush_on_finish and not plugin.client.flush():
             raise PodError(None, f"What the plugin changed could not be written back: {plugin.client.last_error}")
         stays = plugin.daemon
@@ -74,6 +74,15 @@ def carry_out(plugin: PluginBase) -> None:
         plugin.set_run_status(RUN_DAEMON)
     elif not is_aborted(plugin.client, plugin.pluginRun):
         plugin.set_run_status(RUN_COMPLETED)
+
+
+def _run_to_its_end(plugin: PluginBase) -> None:
+    """Call `run`; a plugin that ends by `sys.exit()` or `sys.exit(0)` has done its work like one that returns."""
+    try:
+        plugin.run()
+    except SystemExit as ending:
+        if ending.code not in (None, 0):
+            raise
 
 
 def is_aborted(client: PodClient, run: Any) -> bool:

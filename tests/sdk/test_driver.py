@@ -134,6 +134,19 @@ def test_a_failed_run_says_so_and_its_traceback_is_printed(wire, tmp_path, capsy
     assert "Traceback" in capsys.readouterr().out and Broken.torn_down
 
 
+@pytest.mark.parametrize("arguments", [(), (0,)])
+def test_a_plugin_that_exits_with_success_is_done(client, pod, arguments):
+    class Leaving(PluginBase):
+        def run(self):
+            self.client.search({"type": "MyItem"})[0].name = "changed"
+            sys.exit(*arguments)
+
+    client.create(MyItem("my name", 10))
+    plugin = run_for_test(Leaving, client=client)
+    assert pod.items[plugin.pluginRun.id]["status"] == "done"
+    assert [item["name"] for item in pod.items.values() if item["type"] == "MyItem"] == ["changed"]
+
+
 def test_an_aborted_run_stays_aborted(client, pod):
     class Aborted(PluginBase):
         def run(self):
