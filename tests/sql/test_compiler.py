@@ -109,3 +109,9 @@ def test_what_is_not_compiled_is_named(shop: TabularDataset, text: str, reason: 
     with pytest.raises(Uncovered) as refusal:
         _compile(shop, text)
     assert reason in str(refusal.value)
+
+
+def test_a_pattern_that_the_engine_would_try_in_every_way_is_left_to_the_interpreter(shop: TabularDataset) -> None:
+    with pytest.raises(Uncovered, match="between several"):
+        _compile(shop, "SELECT item FROM shop WHERE item LIKE '%a_%a_%b'")
+    assert _table(shop, "SELECT qty FROM shop WHERE item LIKE '%pp_%'") == [["s1", {"qty": 3}], ["s3", {"qty": 2}]]

@@ -7,9 +7,8 @@ Source: sql-language.md, 5, 2.12.
 from __future__ import annotations
 
 import operator as operators
-import re
 from collections.abc import Callable, Sequence
-from functools import lru_cache, singledispatch
+from functools import singledispatch
 from typing import Any
 
 from datapod_server.errors import QueryError
@@ -19,6 +18,7 @@ from datapod_server.sql.builtins.builtin import Code, Evaluate, bind_call
 from datapod_server.sql.builtins.dates import restamp
 from datapod_server.sql.builtins.paths import CASTS, to_timestamp
 from datapod_server.sql.contexts import Context, MembersContext
+from datapod_server.sql.like import like
 from datapod_server.sql.operators import ARITHMETIC, BITS, arithmetic, invert, negate
 from datapod_server.sql.scopes import Scope
 from datapod_server.sql.structures import (
@@ -410,12 +410,6 @@ def _find_member(value: Value, row: RowValue, keys: bool) -> float | None:
     return None
 
 
-@lru_cache(maxsize=1024)
-def _like_pattern(pattern: str) -> re.Pattern[str]:
-    parts = (".*" if char == "%" else "." if char == "_" else re.escape(char) for char in pattern)
-    return re.compile("".join(parts), re.DOTALL)
-
-
 @_bind.register
 def _(node: tree.Like, context: Context) -> Code:
     operand, pattern = bind_expression(node.operand, context), bind_expression(node.pattern, context)
@@ -431,7 +425,7 @@ def _(node: tree.Like, context: Context) -> Code:
             return _NULL
         if not isinstance(wanted, str):
             raise QueryError("LIKE expression must have string on right side")
-        return int((_like_pattern(wanted).fullmatch(text) is not None) is not negated), time
+        return int(like(wanted)(text) is not negated), time
 
     return _folded(run, [operand, pattern])
 

@@ -9,6 +9,7 @@ from typing import Any
 
 from datapod_server.errors import QueryError
 from datapod_server.sql.builtins.builtin import Builtin, Code, Null, Stamp, Takes
+from datapod_server.sql.regular import Regular
 from datapod_server.sql.structures import Embedding, RowValue, Valued, atom, latest_of
 from datapod_server.values.atoms import text_form
 
@@ -58,23 +59,23 @@ def split_part(text: Any, characters: Any) -> Embedding:
 
 
 def translate_pattern(pattern: str) -> str:
-    """POSIX classes and RE2's `\\z` in the words of Python; inline flags move to the front, where Python wants them."""
-    pattern = re.sub(r"\[:(\^?)(\w+):\]", lambda match: _POSIX.get(match[2], match[0]), pattern)
-    return pattern.replace(r"\z", r"\Z").replace(r"\A", r"\A")
+    """POSIX classes, which are ASCII, and RE2's `\\z` in the words of the engine."""
+    pattern = re.sub(r"\[:(\w+):\]", lambda match: _POSIX.get(match[1], match[0]), pattern)
+    return pattern.replace(r"\z", r"\Z")
 
 
 @lru_cache(maxsize=1024)
-def compile_pattern(pattern: str, flags: int) -> re.Pattern[str]:
+def compile_pattern(pattern: str, flags: int) -> Regular:
     """Raises `QueryError` for a pattern that cannot be compiled."""
     try:
-        return re.compile(translate_pattern(pattern), flags)
-    except (re.error, OverflowError) as error:
+        return Regular(translate_pattern(pattern), flags)
+    except ValueError as error:
         raise QueryError(
             f"Error when compiling regex '{pattern}': {error}. Regular expressions must adhere to Perl-style regular expression syntax."
         ) from error
 
 
-def _pattern(value: Any, flags: int) -> re.Pattern[str]:
+def _pattern(value: Any, flags: int) -> Regular:
     if not isinstance(value, str):
         raise QueryError("Regular expressions need to be strings.")
     return compile_pattern(value, flags)
@@ -99,10 +100,10 @@ def _matcher(flags: int, answer: Callable[..., Any]) -> Callable[[Sequence[Code]
     return bind
 
 
-def replace_all(pattern: re.Pattern[str], text: str, replacement: str) -> str:
+def replace_all(pattern: Regular, text: str, replacement: str) -> str:
     """Every match replaced; `\\N`, `$N` and `$&` in the replacement stand for groups."""
 
-    def insert(match: re.Match[str]) -> str:
+    def insert(match: Any) -> str:
         def group(reference: re.Match[str]) -> str:
             place = 0 if reference[3] else int(reference[1] or reference[2])
             return (match[place] or "") if place <= pattern.groups else ""
@@ -131,7 +132,7 @@ BUILTINS = (
     Builtin("regex_match", None, 2, 2, takes=Takes.STAMPED, bind=_matcher(0, lambda found, text: int(bool(found.fullmatch(text))))),
     Builtin(
         "regex_search", None, 2, 2, takes=Takes.STAMPED,
-        bind=_matcher(re.DOTALL | re.MULTILINE, lambda found, text: int(bool(found.search(text)))),
+        bind=_matcher(Regular.DOTALL | Regular.MULTILINE, lambda found, text: int(bool(found.search(text)))),
     ),
     Builtin("regex_replace", None, 3, 3, takes=Takes.STAMPED, bind=_matcher(0, replace_all)),
 )  # fmt: skip
