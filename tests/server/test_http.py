@@ -133,3 +133,18 @@ def test_many_clients_at_once_all_get_their_own_answer(server):
 
 def test_answers_forbid_type_guessing(server):
     assert server.http.get(server.address + "/version").headers["x-content-type-options"] == "nosniff"
+
+
+@pytest.mark.parametrize("status", [1, 99, 100, 199, 1000, 70000])
+def test_a_status_that_http_cannot_carry_is_a_500(server, status):
+    """In-server code may choose any positive number. Beyond three digits the server itself died of it, with every request in it."""
+    source = f"mldb.script.set_return('x', {status})"
+    answer = server.v1("POST", "/v1/types/plugins/python/routes/run", {"source": source})
+    assert answer.status_code == 500
+    assert answer.json() == {"error": f"the answer has the status {status}, which HTTP cannot carry", "httpCode": 500}
+
+
+@pytest.mark.parametrize("status", [200, 299, 451, 999])
+def test_any_other_status_is_sent(server, status):
+    source = f"mldb.script.set_return('x', {status})"
+    assert server.v1("POST", "/v1/types/plugins/python/routes/run", {"source": source}).status_code == status

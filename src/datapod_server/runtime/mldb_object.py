@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
-from datapod_server.runtime import plain
+from datapod_server.runtime import answer_headers, plain
 from datapod_server.runtime.output import Captures
 from datapod_server.runtime.recording import DatasetObject, ServerError, dataset_config
 from datapod_server.runtime.wire import Answer, Home, Pairs, RequestFacts
@@ -58,9 +58,10 @@ class Returned:
         headers: Mapping[str, str] | None = None,
         by_request: bool = False,
     ) -> None:
-        """Raises `TypeError` for what cannot be sent, and for a status that is no whole number from 0 up."""
-        if isinstance(status, bool) or not isinstance(status, int) or status < 0:
+        """Raises `TypeError` for what cannot be sent (a header included), and for a status that is no whole number from 0 up."""
+        if isinstance(status, bool) or not isinstance(status, int) or not 0 <= status < 2**31:
             raise TypeError("the return code must be a positive whole number")
+        sent_headers = answer_headers.checked(((str(name), str(text)) for name, text in (headers or {}).items()), content_type or "")
         if content_type is not None and isinstance(value, str | bytes):
             self.body = value.encode() if isinstance(value, str) else value
             self.json = plain.to_json(value if isinstance(value, str) else base64.b64encode(value).decode())
@@ -68,7 +69,7 @@ class Returned:
             self.body, self.json = None, plain.to_json(value)
         self.value, self.status, self.by_request = value, status, by_request
         self.content_type = content_type or ""
-        self.headers = tuple((str(name), str(text)) for name, text in (headers or {}).items())
+        self.headers = sent_headers
 
 
 class RestRequest:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import re
 import secrets
 import time
 import traceback
@@ -33,6 +34,9 @@ Receive = Callable[[], Awaitable[dict[str, Any]]]
 Send = Callable[[dict[str, Any]], Awaitable[None]]
 Desk = Callable[[Visit, Request, str], Response]
 """Answers one request: the visit, the request, and the peer's IP address (empty for a Unix socket)."""
+
+_UPLOAD_CREDENTIALS = re.compile(r"(upload_file(?:_b)?/+)[^/]+")
+_LOWEST_STATUS, _HIGHEST_STATUS = 200, 999  # what is below 200 is never the last word in HTTP
 
 # Pages may show only what this server sends; nobody else may frame them. Plugins' own pages may set a policy of their own.
 _PAGE_POLICY = "default-src 'self' 'unsafe-inline' data: blob:; object-src 'none'; base-uri 'self'; frame-ancestors 'self'"
@@ -88,7 +92,9 @@ class Application:
         return self._vault.visit(peer or "unix socket")
 
     def finish(self, request: Request, response: Response) -> Response:
-        """Add the headers that every answer carries."""
+        """Add the headers that every answer carries. A status that HTTP cannot carry, from code that chose it, becomes a 500."""
+        if not _LOWEST_STATUS <= response.status <= _HIGHEST_STATUS:  # granian would end the whole process, or send nothing
+            response = error_answer(request, Failed(f"the answer has the status {response.status}, which HTTP cannot carry"))
         extra = (*self._rules.answer_headers(request), *page_headers(response))
         return Response(response.status, (*response.headers, *extra), response.body) if extra else response
 
@@ -272,11 +278,11 @@ def page_headers(response: Response) -> Pairs:
 
 
 def redacted(path: str) -> str:
-    """A path fit for a log: upload addresses carry credentials. Source: pod-protocol.md, 3.3, 19.2."""
-    parts = path.split("/")
-    if len(parts) > 4 and parts[3] in ("upload_file", "upload_file_b"):
-        parts[4] = "..."
-    return "/".join(parts)
+    """A path fit for a log: upload addresses carry credentials. Source: pod-protocol.md, 3.3, 19.2.
+
+    Also where the address is not quite right, as from a client that put a slash too many before or behind the server's name.
+    """
+    return _UPLOAD_CREDENTIALS.sub(r"\1...", path)
 
 
 def _is_open_to_all(request: Request) -> bool:

@@ -16,6 +16,7 @@ import msgspec
 from datapod_server.errors import DatapodError, Failed, Invalid, LimitReached, NotFound
 from datapod_server.messages import Cancellation, Cancelled, Request, Response
 from datapod_server.principal import Kind
+from datapod_server.runtime import answer_headers
 from datapod_server.runtime.wire import RequestFacts
 from datapod_server.values.timestamp import format_seconds
 from datapod_server.workers import sources
@@ -232,6 +233,10 @@ class Plugin:
             unset = "Return value is required for route handlers but not set"
             text = unset if outcome.status == 500 else f"unknown resource {what}"
             return Response.json(encode_output({"error": text, "httpCode": outcome.status}), outcome.status)
+        try:
+            answer_headers.checked(outcome.headers, outcome.content_type)  # checked at the call too, but code may speak for itself
+        except TypeError as error:
+            raise Failed(f"{self._subject} sent an answer that HTTP cannot carry: {error}") from error
         if outcome.body is not None:
             return Response(outcome.status, (("Content-Type", outcome.content_type), *outcome.headers), outcome.body)
         return Response.json(outcome.result or b"null", outcome.status, outcome.headers)
