@@ -236,3 +236,27 @@ def test_other_requests_of_the_dead_worker_are_answered_too(load: Load) -> None:
     for thread in waiting:
         thread.join(5)
     assert statuses == [500] * 5
+
+
+@pytest.mark.parametrize("ending", ["", "mldb.log('x')", "mldb.perform('GET', '/echo')"], ids=["end", "log", "perform"])
+def test_a_script_that_closes_its_channel_is_over(pod: TinyPod, ending: str) -> None:
+    close = "import os\nfor number in range(3, 100):\n    try:\n        os.close(number)\n    except OSError:\n        pass\n"
+    status, body = pod.run(close + ending)
+    assert status == 500
+    assert body["details"]["kind"] == "worker-died"
+
+
+@pytest.mark.parametrize(
+    ("source", "message"),
+    [
+        ("raise ValueError('\\udcff.txt')", "\\udcff.txt"),
+        ("class Odd(Exception):\n    def __str__(self):\n        return 1 / 0\nraise Odd", "<exception str() failed>"),
+    ],
+    ids=["a name that is no UTF-8", "a text that fails"],
+)
+def test_an_exception_that_cannot_be_told_as_it_is_is_told_all_the_same(pod: TinyPod, source: str, message: str) -> None:
+    assert pod.failure(source)["message"] == message
+
+
+def test_a_status_beyond_all_bounds_is_refused_at_the_call(pod: TinyPod) -> None:
+    assert pod.failure("mldb.script.set_return('x', 10**30)")["type"] == "TypeError"

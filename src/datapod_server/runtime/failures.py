@@ -24,10 +24,29 @@ def describe(error: BaseException, uri: str) -> dict[str, Any]:
     described = _of_syntax(error, uri) if isinstance(error, SyntaxError) and not _frames(error) else _of_frames(error)
     described["context"] = list(_CONTEXT)
     described["type"] = _type_name(type(error))
-    message = str(error)
+    message = _message(error)
     if message:
         described["message"] = message
-    return described
+    return {name: _sendable(value) for name, value in described.items()}
+
+
+def _message(error: BaseException) -> str:
+    """Its text. Telling of an error must not fail, whatever class the code made it of."""
+    try:
+        return str(error)
+    except BaseException:  # noqa: BLE001 - user code, as above
+        return "<exception str() failed>"
+
+
+def _sendable(value: Any) -> Any:
+    """The value with lone surrogates written as escapes: names of files that are no UTF-8 have them, and JSON cannot."""
+    if isinstance(value, str):
+        return value.encode(errors="backslashreplace").decode()
+    if isinstance(value, list):
+        return [_sendable(entry) for entry in value]
+    if isinstance(value, dict):
+        return {name: _sendable(entry) for name, entry in value.items()}
+    return value
 
 
 def _of_syntax(error: SyntaxError, uri: str) -> dict[str, Any]:

@@ -84,7 +84,7 @@ class RunState:
 
     def finish(self, finished: Finished) -> None:
         """Tell the server; nothing of this run is sent after it on the same way."""
-        with self._sending, contextlib.suppress(ChannelClosed):  # the reader thread ends the process
+        with self._sending, contextlib.suppress(ChannelClosed):  # of a lane: the server has given it up
             self._told = True
             self._send(encode(finished))
 
@@ -144,12 +144,20 @@ class Worker:
         waiting: queue.SimpleQueue[Answer | Served | None] = queue.SimpleQueue()
         self._waiting[call] = waiting
         try:
-            self._channel.send(message)
+            self._send(message)
             return waiting.get()
-        except ChannelClosed:
-            return None
         finally:
             del self._waiting[call]
+
+    def _send(self, message: bytes) -> None:
+        """Tell the server something. Without a channel there is nothing left to do here.
+
+        The reader thread does not notice where code has closed the descriptor below it: the read that is under way keeps the socket open.
+        """
+        try:
+            self._channel.send(message)
+        except ChannelClosed:
+            os._exit(1)
 
     def _settle(self) -> None:
         """Become what the home says: import path, streams, names, jail."""
@@ -204,7 +212,7 @@ class Worker:
         lane.close()
 
     def _run(self, order: Run, lane: Channel | None = None) -> None:
-        state = RunState(order, self.home.output_bytes, (lane or self._channel).send, self._channel.send)
+        state = RunState(order, self.home.output_bytes, self._send if lane is None else lane.send, self._send)
         state.thread_id = threading.get_ident()
         with self._runs_lock:
             self._runs[order.call] = state
