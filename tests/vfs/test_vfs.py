@@ -12,6 +12,7 @@ import pytest
 
 from datapod_server.errors import Failed, Forbidden, Invalid
 from datapod_server.vfs import Vfs
+from datapod_server.vfs.url import parse_url
 
 ENDINGS = ["gz", "bz2", "bzip2", "xz", "lz4", "zst", "zstd"]
 
@@ -202,3 +203,19 @@ def test_no_url_opens_what_is_hidden(tmp_path, way):
             with pytest.raises(Forbidden, match="hidden from URLs"):
                 call(url)
     assert (tmp_path / "secret/keys.json").read_text() == "the keys"
+
+
+@pytest.mark.parametrize("name", ["a" * 300, "loop"], ids=["long", "link to itself"])
+def test_a_name_that_no_file_can_have_is_refused(tmp_path: Path, name: str) -> None:
+    (tmp_path / "loop").symlink_to("loop")
+    with pytest.raises(Invalid, match="Opening file"):
+        list(Vfs(tmp_path, hidden=[tmp_path / "keys"]).read_lines(f"file://{tmp_path}/{name}"))
+
+
+def test_what_was_opened_is_judged_by_where_it_is(tmp_path: Path) -> None:
+    """A folder on the way may have become a link after the look at the path."""
+    secret = tmp_path / "keys"
+    secret.write_text("the keys")
+    vfs = Vfs(tmp_path / "data", hidden=[secret])
+    with secret.open("rb") as stream, pytest.raises(Forbidden):
+        vfs.check_opened(stream.fileno(), tmp_path / "innocent", parse_url("file://innocent"))

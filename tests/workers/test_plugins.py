@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,7 @@ import msgspec
 import pytest
 from tests.workers.conftest import TinyPod
 
-from datapod_server.errors import DatapodError, Invalid, NotFound
+from datapod_server.errors import DatapodError, Failed, Invalid, NotFound
 from datapod_server.messages import Request, Response
 from datapod_server.workers.parameters import PythonPluginParams
 from datapod_server.workers.plugin import Plugin, load_plugin
@@ -372,3 +373,73 @@ def test_links_that_lead_outside_are_not_installed(load: Load, package: Path) ->
     (package / "leak").symlink_to("/etc/passwd")
     with pytest.raises(Invalid, match="points outside"):
         load(address=f"file://{package}")
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [{"X": "a\r\nY: b"}, {"X": "snow \N{SNOWMAN}"}, {"a b": "1"}, {"": "1"}, {"Content-Length": "1"}, {"Transfer-Encoding": "chunked"}],
+    ids=["line end", "beyond latin-1", "blank in the name", "no name", "length", "transfer"],
+)
+def test_headers_that_http_cannot_carry_are_refused_at_the_call(load: Load, headers: dict[str, str]) -> None:
+    answer = ask(load(source={"routes": f"mldb.plugin.set_return('x', 200, headers={headers!r})"}), "/x")
+    assert answer.status == 400
+    assert json.loads(answer.content())["exception"]["type"] == "TypeError"
+
+
+def test_code_that_speaks_for_itself_sends_no_such_headers_either(load: Load) -> None:
+    """The worker's own check can be gone round: it runs in the process of the code."""
+    unchecked = "import datapod_server.runtime.answer_headers as checks\nchecks.checked = lambda pairs, kind='': tuple(pairs)\n"
+    plugin = load(source={"routes": unchecked + "mldb.plugin.set_return('x', 200, headers={'X': 'a\\r\\nY: b'})"})
+    with pytest.raises(Failed, match="HTTP cannot carry"):
+        ask(plugin, "/x")
+
+
+@pytest.mark.parametrize("name", ["%00", "a" * 300, "page.md/x", "loop"], ids=["zero byte", "long", "below a file", "link to itself"])
+def test_a_name_that_no_file_can_have_is_a_missing_file(load: Load, tmp_path: Path, name: str) -> None:
+    folder = tmp_path / "plugin-data" / "p" / "shown"
+    folder.mkdir(parents=True)
+    (folder / "page.md").write_text("# Page")
+    (folder / "loop").symlink_to("loop")
+    plugin = load(source={"main": "mldb.plugin.serve_static_folder('shown', mldb.plugin.get_data_dir() + '/shown')"})
+    assert ask(plugin, f"/shown/{name}").status == 404
+
+
+def test_a_folder_that_becomes_a_link_shows_nothing_of_its_target(load: Load, tmp_path: Path) -> None:
+    """The server reads with rights of its own, so the folder is the one that was registered, whatever stands in its place later."""
+    (tmp_path / "secret").mkdir()
+    (tmp_path / "secret" / "keys.json").write_text("the keys")
+    main = """\
+import os
+folder = mldb.plugin.get_data_dir() + "/shown"
+os.mkdir(folder)
+mldb.plugin.serve_static_folder("shown", folder)
+"""
+    swap = f"os.rmdir(folder); os.symlink({str(tmp_path / 'secret')!r}, folder); mldb.plugin.set_return('swapped')"
+    plugin = load(source={"main": main, "routes": swap})
+    assert ask(plugin, "/swap").status == 200
+    assert ask(plugin, "/shown/keys.json").status == 404
+    assert ask(plugin, "/shown/").status == 404
+
+
+@pytest.mark.parametrize("folder", ["/proc/self", "/"])
+def test_other_processes_are_not_shown(load: Load, folder: str) -> None:
+    with pytest.raises(Invalid) as refused:
+        load(source={"main": f"mldb.plugin.serve_static_folder('all', {folder!r})"})
+    assert "code may not read" in refused.value.details["exception"]["message"]
+
+
+def test_a_long_id_has_a_folder_too(load: Load) -> None:
+    plugin = load("é" * 300, source={"main": "open(mldb.plugin.get_data_dir() + '/kept', 'w').close()"})
+    assert len(plugin.directory.name) < 255
+    assert plugin.directory.name != load("é" * 301, source={"main": "pass"}).directory.name
+
+
+def test_a_source_folder_that_cannot_be_copied_is_refused(load: Load, tmp_path: Path) -> None:
+    folder = tmp_path / "source"
+    folder.mkdir()
+    (folder / "main.py").write_text("pass")
+    (folder / "loop").symlink_to("loop")  # harmless: copied as it is
+    assert load(address=f"file://{folder}").is_up
+    os.mkfifo(folder / "pipe")
+    with pytest.raises(Invalid, match="cannot be copied"):
+        load(address=f"file://{folder}")

@@ -134,3 +134,22 @@ def test_links_in_a_plugins_own_folder_lead_nowhere(server: RunningServer, place
     assert routes.status_code == 200
     assert routes.json() == 1
     assert server.v1("DELETE", "/v1/plugins/thief2").status_code in (200, 204)
+
+
+@pytest.mark.parametrize("what", ["key folder", "above the keys", "everything", "other processes", "link"])
+def test_no_right_to_write_is_given_where_secrets_are(server: RunningServer, what: str, tmp_path: Path) -> None:
+    """Writing goes with reading, and code can start scripts whose `runtime.writable` it chooses."""
+    keys = server.home / "pod_keys"
+    link = tmp_path / "link"
+    link.symlink_to(keys)
+    folder = {"key folder": keys, "above the keys": server.home, "everything": "/", "other processes": "/proc", "link": link}[what]
+    body = {"source": f"mldb.set_return(open({str(keys / 'keys.json')!r}).read())", "runtime": {"writable": [str(folder)]}}
+    answer = server.v1("POST", "/v1/types/plugins/python/routes/run", body)
+    assert server.database_key not in answer.text
+    assert (answer.status_code, "cannot be made writable" in answer.text) == (400, True)
+
+
+def test_another_folder_may_be_made_writable(server: RunningServer, tmp_path: Path) -> None:
+    body = {"source": f"open({str(tmp_path / 'made')!r}, 'w').write('x')", "runtime": {"writable": [str(tmp_path)]}}
+    assert server.v1("POST", "/v1/types/plugins/python/routes/run", body).status_code == 200
+    assert (tmp_path / "made").read_text() == "x"

@@ -48,7 +48,7 @@ def enter(*, writable: Iterable[str], hidden: Iterable[str], network: bool) -> N
     """Confine this process for good.
 
     Args:
-        writable: Folders (and files) that may be changed; they may be read also inside of a hidden place.
+        writable: Folders (and files) that may be changed, without links; they may be read also inside of a hidden place.
         hidden: Folders and files that may not be read.
 
     Raises:
@@ -89,7 +89,9 @@ def _restrict_files(libc: ctypes.CDLL, version: int, writable: Iterable[str], hi
     ruleset = libc.syscall(_CREATE_RULESET, attribute, len(attribute), 0)
     if ruleset < 0:
         raise JailError(f"Landlock refused its rules: {os.strerror(ctypes.get_errno())}")
-    for path in (*writable, *_DEVICES):
+    for path in writable:
+        _allow(libc, ruleset, path, handled, without_links=True)
+    for path in _DEVICES:
         _allow(libc, ruleset, path, handled)
     for path in (*_beside(concealed), *_about_the_system()):
         _allow(libc, ruleset, path, reads)
@@ -126,11 +128,14 @@ def _ancestors(path: str) -> Iterator[str]:
         yield path
 
 
-def _allow(libc: ctypes.CDLL, ruleset: int, path: str, handled: int) -> None:
+def _allow(libc: ctypes.CDLL, ruleset: int, path: str, handled: int, *, without_links: bool = False) -> None:
     try:
         place = os.open(path, os.O_PATH | os.O_CLOEXEC)
     except OSError:
         return  # what is not there needs no right
+    if without_links and os.readlink(f"/proc/self/fd/{place}") != path:  # noqa: PTH115 - as above
+        os.close(place)  # other code put a link on the way after the server looked
+        return
     rights = handled if os.path.isdir(path) else handled & (_WRITE_FILE | _TRUNCATE | _EXECUTE | _READ_FILE)  # noqa: PTH112 - pathlib costs milliseconds here
     rule = struct.pack("=Qi", rights, place)
     libc.syscall(_ADD_RULE, ruleset, _RULE_PATH_BENEATH, rule, 0)

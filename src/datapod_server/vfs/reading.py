@@ -59,6 +59,7 @@ def open_raw(vfs: Vfs, url: Url) -> Iterator[IO[bytes]]:
         case "file":
             path = vfs.local_path(url)
             with open_local(path, url) as stream:
+                vfs.check_opened(stream.fileno(), path, url)
                 yield stream
         case "mem":
             found = vfs.memory.find(url.rest)

@@ -7,10 +7,11 @@ from collections.abc import Collection, Iterator
 from contextlib import AbstractContextManager
 from typing import IO
 
-from datapod_server.errors import Forbidden
+from datapod_server.errors import Forbidden, Invalid
 from datapod_server.vfs import listing, reading, writing
 from datapod_server.vfs.listing import Info, Listing
 from datapod_server.vfs.memory import MemoryFiles
+from datapod_server.vfs.opened import real_path
 from datapod_server.vfs.url import Url, local_path
 
 
@@ -32,11 +33,16 @@ class Vfs:
         self._kept = kept
 
     def local_path(self, url: Url) -> pathlib.Path:
-        """The file that a `file` URL names. Raises `Forbidden` for what is hidden, also behind links."""
+        """The file that a `file` URL names. Raises `Forbidden` for what is hidden, also behind links; `Invalid` for what names no file."""
         path = local_path(url, self.data_directory)
-        if self.is_hidden(path):
+        try:
+            hidden = self.is_hidden(path)
+            found = path.resolve() if path.is_symlink() else path
+        except (OSError, RuntimeError) as error:  # a name longer than any file's, a link that leads to itself
+            raise Invalid(f"Opening file {path}: couldn't open: {getattr(error, 'strerror', None) or error}", url=str(url)) from error
+        if hidden:
             raise Forbidden(f"Opening file {path}: this file is hidden from URLs, because it may hold keys", url=str(url))
-        return path.resolve() if path.is_symlink() else path
+        return found
 
     def is_hidden(self, path: pathlib.Path) -> bool:
         """Whether no URL opens this file, also behind links."""
@@ -49,6 +55,11 @@ class Vfs:
                 return True
             return any(real.is_relative_to(hidden) for hidden in self._hidden if not self._own.is_relative_to(hidden))
         return any(real.is_relative_to(hidden) for hidden in self._hidden)
+
+    def check_opened(self, descriptor: int, path: pathlib.Path, url: Url) -> None:
+        """Raises `Forbidden` if what was opened is hidden after all: something on the way became a link after `local_path` looked."""
+        if self.is_hidden(real_path(descriptor, path)):
+            raise Forbidden(f"Opening file {path}: this file is hidden from URLs, because it may hold keys", url=str(url))
 
     def holds_hidden(self, folder: pathlib.Path) -> bool:
         """Whether something in the folder is hidden, so that the folder must not be copied or served as a whole."""

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import html
 import mimetypes
+import os
+import stat
 from pathlib import Path
 from urllib.parse import unquote
 
@@ -11,6 +13,7 @@ from msgspec import Struct
 
 from datapod_server.errors import Invalid
 from datapod_server.messages import Response
+from datapod_server.vfs.opened import real_path
 
 _TYPES = {
     ".html": "text/html",
@@ -38,7 +41,7 @@ table{{border-collapse:collapse}}td,th{{border:1px solid #ccc;padding:.3em .6em}
 
 
 class Folder(Struct, frozen=True):
-    """A folder that is served: `route` without slashes (empty for documentation), `place` absolute."""
+    """A folder that is served: `route` without slashes (empty for documentation), `place` absolute and without links."""
 
     route: str
     place: Path
@@ -52,7 +55,7 @@ def static_folder(plugin_directory: str, route: str, directory: str) -> Folder:
     place = Path(plugin_directory) / directory
     if not place.is_dir():
         raise Invalid(f"Cannot serve static folder for path that does not exist: {place}")
-    return Folder(route, place)
+    return Folder(route, place.resolve())
 
 
 def documentation_folder(plugin_directory: str, directory: str) -> Folder:
@@ -62,7 +65,7 @@ def documentation_folder(plugin_directory: str, directory: str) -> Folder:
     place = Path(plugin_directory) / directory
     if not place.is_dir():
         raise Invalid(f"Cannot serve documentation folder for path that does not exist: {place}")
-    return Folder("", place)
+    return Folder("", place.resolve())
 
 
 def serve(folder: Folder, path: str, address: str) -> Response:
@@ -73,19 +76,24 @@ def serve(folder: Folder, path: str, address: str) -> Response:
     relative = unquote(path)
     if ".." in relative.split("/"):
         return Response.text("not dealing with path with .. in it", 400)
-    root = folder.place.resolve()
-    target = (root / relative.lstrip("/")).resolve()
+    root = folder.place  # as it was when it was registered: code may have put a link in its place since
+    named = root / relative.lstrip("/")
+    try:
+        target = named.resolve()
+        target.stat()
+    except FileNotFoundError:
+        pass  # it may be the page of a Markdown file
+    except (OSError, RuntimeError, ValueError):  # no file can have such a name, or a link leads to itself
+        return _missing(named)
     if not target.is_relative_to(root):
         return _missing(target)
     if target.is_dir():
         if not path.endswith("/"):
             return Response(301, (("Location", address + "/"),))
         return _index(folder, target)
-    if target.is_file():
-        return _file(target)
-    if target.name.endswith(".md.html") and target.with_suffix("").is_file():
-        return _file(target.with_suffix(""))
-    return _missing(target)
+    if target.name.endswith(".md.html") and not target.is_file():
+        return _file(root, target.with_suffix("")) or _missing(target)
+    return _file(root, target) or _missing(target)
 
 
 def render_markdown(text: str, title: str) -> bytes:
@@ -111,14 +119,18 @@ def render_markdown(text: str, title: str) -> bytes:
 
 def _index(folder: Folder, directory: Path) -> Response:
     for name in ("index.html", "index.md") if not folder.route else ("index.html",):
-        if (directory / name).is_file():
-            return _file(directory / name)
+        page = _file(folder.place, directory / name)
+        if page is not None:
+            return page
     return Response.text("Directory listing not allowed", 403)
 
 
-def _file(path: Path) -> Response:
+def _file(root: Path, path: Path) -> Response | None:
+    """The file as an answer; None if there is none, or if it lies outside of the folder, by links too."""
+    content = _content(root, path)
+    if content is None:
+        return None
     ending = path.suffix.lower()
-    content = path.read_bytes()
     if ending == ".md":
         text = content.decode(errors="replace").replace("{{HTTP_BASE_URL}}", "")
         headers = (("Content-Type", "text/html; charset=utf-8"), _PAGE_POLICY, *_SAFE)
@@ -128,6 +140,16 @@ def _file(path: Path) -> Response:
         content = content.replace(b"{{HTTP_BASE_URL}}", b"")
         kind += "; charset=utf-8"
     return Response(200, (("Content-Type", kind), ("Content-Security-Policy", "frame-ancestors 'self'"), *_SAFE), content)
+
+
+def _content(root: Path, path: Path) -> bytes | None:
+    try:
+        stream = open(os.open(path, os.O_RDONLY | os.O_NONBLOCK), "rb")  # noqa: PTH123, SIM115 - of a descriptor; closed below
+    except OSError:
+        return None
+    with stream:
+        inside = real_path(stream.fileno(), path).is_relative_to(root)
+        return stream.read() if inside and stat.S_ISREG(os.fstat(stream.fileno()).st_mode) else None
 
 
 def _missing(target: Path) -> Response:

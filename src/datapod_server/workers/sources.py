@@ -14,11 +14,13 @@ from msgspec import Struct
 
 from datapod_server.errors import DatapodError, Forbidden, Invalid
 from datapod_server.vfs import Vfs
+from datapod_server.vfs.opened import real_path
 from datapod_server.vfs.url import parse_url
 from datapod_server.workers.parameters import PackageElementSources
 
 _LEFT_OUT = (".git", "__pycache__")
 _CLONE_SECONDS = 600
+_LONGEST_NAME = 200
 
 
 class Sources(Struct, frozen=True):
@@ -44,6 +46,8 @@ def folder_name(entity_id: str) -> str:
     if entity_id == "autoload":
         raise Invalid("a plugin cannot have the id 'autoload': that is the folder of plugins that are loaded at the start")
     name = quote(entity_id, safe="-_.!~*'() ")
+    if len(name) > _LONGEST_NAME:  # file systems end at 255 bytes; "%-" is in no name that was only encoded
+        return f"{name[:100]}%-{hashlib.sha256(name.encode()).hexdigest()}"
     return name.replace(".", "%2E") if name.strip(".") == "" else name
 
 
@@ -192,6 +196,8 @@ def read_code(file: Path, vfs: Vfs) -> bytes:
     if vfs.is_hidden(real):
         raise FileNotFoundError(f"{file} is hidden")
     with open(os.open(real, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK), "rb") as stream:  # noqa: PTH123 - of a descriptor
+        if vfs.is_hidden(real_path(stream.fileno(), real)):  # a folder on the way became a link in the meantime
+            raise FileNotFoundError(f"{file} is hidden")
         return stream.read()
 
 
@@ -222,9 +228,13 @@ def _copy(origin: Path, directory: Path) -> None:
     for folder, names, files in os.walk(origin):
         for name in (*names, *files):
             path = Path(folder) / name
-            if path.is_symlink() and not path.resolve().is_relative_to(root):
+            if path.is_symlink() and not Path(os.path.realpath(path)).is_relative_to(root):  # unlike resolve, fit for a link to itself
                 raise Invalid(f"the link {path} points outside of the plugin's directory")
-    shutil.copytree(origin, directory, symlinks=True, ignore=shutil.ignore_patterns(*_LEFT_OUT))
+    try:
+        shutil.copytree(origin, directory, symlinks=True, ignore=shutil.ignore_patterns(*_LEFT_OUT))
+    except OSError as error:  # a pipe or a file that may not be read; what was copied before it is of no use
+        clear(directory)
+        raise Invalid(f"the directory {origin} cannot be copied: {error}") from error
 
 
 def _git(*arguments: str) -> subprocess.CompletedProcess[str]:

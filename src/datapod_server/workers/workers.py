@@ -94,14 +94,28 @@ class Workers:
 
     def may_serve(self, folder: Folder, *own: Path) -> Folder:
         """The folder itself. Raises `Invalid` if serving it would show what code may not read: the server serves with rights of its own."""
-        place = folder.place.resolve()
-        if any(place.is_relative_to(directory.resolve()) for directory in own):
-            return folder
-        for path in self._hidden:
-            hidden = Path(path).resolve()
-            if place.is_relative_to(hidden) or hidden.is_relative_to(place):
-                raise Invalid(f"the folder {folder.place} cannot be served: it holds files that code may not read")
+        if not self._is_own(folder.place, own) and self._touches_hidden(folder.place):
+            raise Invalid(f"the folder {folder.place} cannot be served: it holds files that code may not read")
         return folder
+
+    def _is_own(self, place: Path, own: tuple[Path, ...]) -> bool:
+        """Whether a place without links is in one of a plugin's own folders, and that one is where this pod makes such folders."""
+        pod = self.directory.resolve()
+        return any(place.is_relative_to(real) and real != pod and real.is_relative_to(pod) for real in (path.resolve() for path in own))
+
+    def _touches_hidden(self, place: Path) -> bool:
+        """Whether something in the place, or around it, must not be read by code."""
+        hidden = [Path(path).resolve() for path in (*self._hidden, "/proc")]  # /proc: the environments of other processes
+        return any(place.is_relative_to(path) or path.is_relative_to(place) for path in hidden)
+
+    def _writable(self, own: tuple[Path, ...], more: tuple[str, ...]) -> tuple[str, ...]:
+        """What a worker may change, without links. Raises `Invalid` for what would show hidden files: writing goes with reading."""
+        places = [path.resolve() for path in own if path.exists()]
+        foreign = [place for place in places if not self._is_own(place, own)] + [Path(path).resolve() for path in more]
+        for place in foreign:
+            if self._touches_hidden(place):
+                raise Invalid(f"{place} cannot be made writable for code: it holds files that code may not read")
+        return tuple(str(path) for path in (*places, *(Path(path).resolve() for path in more)))
 
     def start(
         self,
@@ -118,14 +132,14 @@ class Workers:
         restarted: bool = False,
     ) -> WorkerProcess:
         """A new worker for a plugin or script; see `WorkerProcess`. `serve` is asked first, and may hand on with `self.serve`."""
-        writable = [str(path) for path in (plugin_directory, data_directory, workspace) if path is not None and path.exists()]
+        own = tuple(path for path in (plugin_directory, data_directory, workspace) if path is not None)
         home = Home(
             kind=kind,
             name=name,
             arguments=b"" if arguments is None else msgspec.json.encode(arguments),
             plugin_directory=str(plugin_directory or ""),
             data_directory=str(data_directory or ""),
-            writable=(*writable, *runtime.writable),
+            writable=self._writable(own, runtime.writable),
             network=(runtime.network or self._settings.network) == "outbound",
             bound_address=self._settings.bound_address,
             python=sys.executable,
