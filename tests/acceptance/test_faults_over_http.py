@@ -7,6 +7,7 @@ import socket
 import subprocess
 import uuid
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -236,6 +237,29 @@ def test_a_full_disk_is_told_nothing_answered_is_lost_and_the_server_goes_on(sta
     assert server.v4("get_item", kept.json()).json()[0]["content"] == "kept"
     found = server.v4("search", {"type": "Note"}).json()
     assert {item["id"] for item in found} == {kept.json(), *answered}
+
+
+def test_a_start_on_a_full_disk_is_told_in_one_line(
+    start_server: Callable[..., Any], small_disk: Path, datapod_command: Any, clean_environment: Any, tmp_path: Path
+) -> None:
+    server = start_server("--data-dir", str(small_disk / "data"))
+    server.create_pod()
+    kept = server.v4("create_item", {"type": "Note"}).json()
+    assert server.stop() == 0
+    (small_disk / "new" / "pods").mkdir(parents=True)
+    ballast = small_disk / "ballast"
+    with suppress(OSError), ballast.open("wb") as file:
+        while True:
+            file.write(bytes(4096))
+            file.flush()
+    again = start_server("--data-dir", str(small_disk / "data"))
+    answer = again.v4("get_item", kept)
+    assert (answer.status_code, answer.text) == (500, "Failure: The disk is full: nothing of this call was stored")
+    assert "Traceback" not in again.log()
+    fresh = datapod_command("serve", "--port", "0", "--data-dir", str(small_disk / "new"))
+    assert "disk" in refused_start(fresh, clean_environment(tmp_path / "elsewhere")).lower()
+    ballast.unlink()
+    assert again.v4("get_item", kept).json()[0]["id"] == kept
 
 
 def test_a_table_that_no_longer_fits_is_told_and_recorded_once_there_is_space(start_server: Callable[..., Any], small_disk: Path) -> None:

@@ -125,6 +125,17 @@ def test_an_open_address_without_certificate_is_refused_with_the_ways_out(datapo
     assert "--insecure-non-tls=0.0.0.0" in result.stderr
 
 
+def test_a_certificate_that_is_none_is_one_clear_line(datapod_command, clean_environment, tmp_path):
+    (tmp_path / "pod.crt").write_text("no certificate")
+    (tmp_path / "pod.key").write_text("no key")
+    files = ("--tls-pub-crt", str(tmp_path / "pod.crt"), "--tls-priv-key", str(tmp_path / "pod.key"))
+    result = run_serve(datapod_command, clean_environment, tmp_path, "--port", "0", "--data-dir", "data", *files)
+    assert result.returncode == 1
+    assert result.stderr.count("\n") == 1
+    assert "pod.crt" in result.stderr
+    assert "must be PEM files that belong together" in result.stderr
+
+
 def test_tls_with_a_certificate_of_its_own(start_server):
     server = start_server("--tls=self-signed")
     assert server.address.startswith("https://127.0.0.1:")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import ipaddress
 import os
+import ssl
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -191,6 +192,13 @@ def _prepare_tls(settings: ServeSettings) -> None:
                 f"{settings.host} needs TLS, and the file {name} is missing. Ways out: --tls-pub-crt and --tls-priv-key with your own "
                 f"files, --tls=self-signed, --insecure-non-tls={settings.host} (plain HTTP), or the default --host 127.0.0.1"
             )
+    try:  # here and not in the server alone, which would die and be started again
+        ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(settings.tls_certificate, settings.tls_key, password="")
+    except (OSError, ValueError) as error:
+        raise Failed(
+            f"The certificate {settings.tls_certificate} and the key {settings.tls_key} cannot be used: they must be PEM files that belong "
+            "together, the key without a password"
+        ) from error
 
 
 @contextlib.contextmanager

@@ -7,6 +7,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import os
 from pathlib import Path
@@ -41,7 +42,8 @@ class DataFolder:
             os.close(lock)
             raise Failed(f"Another server (process {holder or 'unknown'}) already uses the data folder {path}") from error
         os.ftruncate(lock, 0)
-        os.pwrite(lock, str(os.getpid()).encode(), 0)
+        with contextlib.suppress(OSError):  # the number only helps people; what is stored can be read on a full disk too
+            os.pwrite(lock, str(os.getpid()).encode(), 0)
         return DataFolder(path, lock)
 
     @property

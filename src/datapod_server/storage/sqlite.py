@@ -165,5 +165,10 @@ def _translated() -> Iterator[None]:
         raise Failed("The disk is full: nothing of this call was stored") from error
     except (apsw.BusyError, apsw.LockedError) as error:
         raise Failed("The database is busy") from error
-    except (apsw.IOError, apsw.CantOpenError, apsw.CorruptError, apsw.ReadOnlyError) as error:
+    except apsw.IOError as error:
+        # No room for the index of the journal, which reading needs too.
+        if getattr(error, "extendedresult", None) == apsw.SQLITE_IOERR_SHMSIZE:
+            raise Failed("The disk is full: nothing of this call was stored") from error
+        raise Failed("The database file cannot be used: IO") from error
+    except (apsw.CantOpenError, apsw.CorruptError, apsw.ReadOnlyError) as error:
         raise Failed(f"The database file cannot be used: {type(error).__name__.removesuffix('Error')}") from error
