@@ -12,6 +12,7 @@ import json
 import logging
 import re
 import sys
+import threading
 import traceback
 from collections.abc import Mapping
 from pathlib import Path
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 logger = logging.getLogger("datapod.driver")
 
 MAX_ERROR_CHARACTERS = 2_000
+_DAEMON_LOOK_SECONDS = 0.5
 
 
 def run_plugin_from_run_id(run_id: str, client: PodClient, **config: Any) -> PluginBase:
@@ -76,6 +78,18 @@ def carry_out(plugin: PluginBase) -> None:
         plugin.set_run_status(RUN_COMPLETED)
 
 
+def stay(plugin: PluginBase) -> None:
+    """Keep the process of a daemon until it is interrupted, or until the plugin takes `daemon` back, which completes the run."""
+    pause = threading.Event()
+    try:
+        while plugin.daemon:
+            pause.wait(_DAEMON_LOOK_SECONDS)
+    finally:
+        plugin.teardown()
+    if not is_aborted(plugin.client, plugin.pluginRun):
+        plugin.set_run_status(RUN_COMPLETED)
+
+
 def _run_to_its_end(plugin: PluginBase) -> None:
     """Call `run`; a plugin that ends by `sys.exit()` or `sys.exit(0)` has done its work like one that returns."""
     try:
@@ -92,15 +106,25 @@ def is_aborted(client: PodClient, run: Any) -> bool:
 
 def mark_failed(client: PodClient, run_id: str, error: BaseException) -> None:
     """Print the traceback and note the failure in the run; a pod that is gone does not hide the traceback."""
-    traceback.print_exception(type(error), error, error.__traceback__, file=sys.stdout)
-    sys.stdout.flush()
-    text = f"{type(error).__name__}: {error}"[:MAX_ERROR_CHARACTERS]
+    try:
+        trace = "".join(traceback.format_exception(error))
+        print(_encodable(trace, getattr(sys.stdout, "encoding", None) or "utf-8"), end="", flush=True)
+    finally:
+        _note_failure(client, run_id, _encodable(f"{type(error).__name__}: {error}")[:MAX_ERROR_CHARACTERS])
+
+
+def _note_failure(client: PodClient, run_id: str, text: str) -> None:
     try:
         found = client.api.get_item(run_id)
         if found and found[0].get("status") != RUN_ABORTED:
             client.api.update_item({"id": run_id, "status": RUN_FAILED, "error": text})
     except PodError as refusal:
         logger.error("could not note the failure of run %s in the pod: %s", run_id, refusal)
+
+
+def _encodable(text: str, encoding: str = "utf-8") -> str:
+    """The text with what the encoding lacks as escapes: a message may hold half characters, those of an odd file name for one."""
+    return text.encode(encoding, "backslashreplace").decode(encoding)
 
 
 def get_plugin_cls(plugin_module: str | None, plugin_name: str | None) -> Any:

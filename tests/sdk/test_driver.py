@@ -259,6 +259,43 @@ def test_an_abort_from_the_front_end_interrupts_the_process(wire, tmp_path):
             process.wait()
 
 
+def test_a_daemon_stays_and_answers_until_it_takes_the_word_back(wire, command, tmp_path):
+    (tmp_path / "serving.py").write_text(
+        "import threading, time, httpx\nfrom datapod import PluginBase\n"
+        "class Serving(PluginBase):\n    def __init__(self, **kwargs):\n        super().__init__(**kwargs)\n        self.daemon = True\n"
+        "    def run(self):\n        threading.Thread(target=self.look, daemon=True).start()\n"
+        "    def look(self):\n        health = ''\n        while 'daemon' not in health:\n            time.sleep(0.05)\n"
+        "            health = httpx.get(f'http://127.0.0.1:{self._webserver.port}/v1/health').text\n"
+        "        print(health, flush=True)\n        self.daemon = False\n"
+    )
+    _, run, variables = started_run(wire, pluginModule="serving", pluginName="Serving", webserverPort=0)
+    done = command("plugin", "run", **variables)
+    assert (done.returncode, done.stdout.splitlines()[-1]) == (0, '"daemon"')
+    assert wire.pods["owner"].items[run.id]["status"] == "done"
+
+
+def test_a_failed_plugin_ends_at_once_although_a_thread_of_its_own_is_alive(wire, command, tmp_path):
+    (tmp_path / "leaving.py").write_text(
+        "import threading\nfrom datapod import PluginBase\nclass Leaving(PluginBase):\n    def run(self):\n"
+        "        threading.Thread(target=threading.Event().wait).start()\n        raise ValueError('gone')\n"
+    )
+    _, run, variables = started_run(wire, pluginModule="leaving", pluginName="Leaving")
+    done = command("plugin", "run", **variables)  # would wait for the thread for ever
+    assert (done.returncode, done.stderr) == (1, "The plugin quit unexpectedly.\n")
+    assert "ValueError: gone" in done.stdout and wire.pods["owner"].items[run.id]["error"] == "ValueError: gone"
+
+
+def test_an_error_text_that_no_encoding_takes_is_noted_with_escapes(wire, command, tmp_path):
+    (tmp_path / "odd.py").write_text(
+        "from datapod import PluginBase\nclass Odd(PluginBase):\n    def run(self):\n        raise ValueError('file \\udcff.txt')\n"
+    )
+    _, run, variables = started_run(wire, pluginModule="odd", pluginName="Odd")
+    done = command("plugin", "run", **variables)
+    assert (done.returncode, done.stderr) == (1, "The plugin quit unexpectedly.\n")
+    item = wire.pods["owner"].items[run.id]
+    assert (item["status"], item["error"]) == ("error", "ValueError: file \\udcff.txt")
+
+
 def test_starting_from_the_front_end_creates_account_run_and_edge_at_once(wire, stored_keys, tmp_path, capsys, home):
     path = write_description(tmp_path, containerImage="img", account={"service": "s"}, settings={"shelf": "new"})
     run = simulate_run_plugin_from_frontend(wire.address, config_file=path)

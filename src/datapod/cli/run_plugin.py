@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import sys
+import threading
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -91,7 +93,7 @@ def _access_and_run(address: Any, database_key: Any, owner_key: Any, from_enviro
 
 def _carry_out(access: Access, run_id: str, description: Any, config: dict[str, Any] | None) -> None:
     from datapod.client import PodClient
-    from datapod.driver import mark_failed, parse_config, run_plugin_from_run_id
+    from datapod.driver import mark_failed, parse_config, run_plugin_from_run_id, stay
     from datapod.errors import PluginError, PodError
 
     client = PodClient(url=access.address, owner_key=access.owner_key, database_key=access.database_key, auth_json=access.auth_json)
@@ -104,7 +106,9 @@ def _carry_out(access: Access, run_id: str, description: Any, config: dict[str, 
         stored = client.get(run_id, expanded=False) if config is None and description is None else None
         if config is None:
             config = parse_config(stored.config) if stored is not None else description.config if description else {}
-        run_plugin_from_run_id(run_id, client, **config)
+        plugin = run_plugin_from_run_id(run_id, client, **config)
+        if plugin.daemon:
+            stay(plugin)
     except SystemExit as error:
         if error.code not in (None, 0):
             mark_failed(client, run_id, error)
@@ -134,7 +138,19 @@ _LEFT_OUT: dict[str, Any] = {option.name: None for option in OPTIONS} | {
 def command(argv: Sequence[str]) -> int:
     """The command line: `run_plugin`, and `datapod plugin run [module:Class]`."""
     options = parse("run_plugin", "Run a plugin in this process.", OPTIONS, argv, positional="plugin")
-    return run_command(lambda: run_described_plugin(**{**_LEFT_OUT, **options}))
+    status = run_command(lambda: run_described_plugin(**{**_LEFT_OUT, **options}))
+    if status:
+        _end_at_once(status)
+    return status
+
+
+def _end_at_once(status: int) -> None:
+    """End the process of a failed plugin that left threads behind which would keep it alive; without any, it ends by itself."""
+    if any(not thread.daemon and thread is not threading.current_thread() for thread in threading.enumerate()):
+        logging.shutdown()
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(status)
 
 
 def main() -> int:
