@@ -7,7 +7,7 @@ import threading
 
 import pytest
 
-from datapod_server.errors import Unauthorized
+from datapod_server.errors import Unauthorized, Unavailable
 from datapod_server.storage.keys import DatabaseKey, Purpose
 from datapod_server.storage.sqlite import Database
 
@@ -109,6 +109,34 @@ def test_a_reader_that_stops_halfway_leaves_no_old_state_behind(tmp_path):
     with database.read() as connection:
         assert connection.execute("SELECT count(*) FROM t").fetchone() == (0,)
     database.close()
+
+
+def test_closing_breaks_off_what_another_thread_still_reads(tmp_path):
+    database = Database.open(tmp_path / "items.sqlite", key())
+    with database.write() as connection:
+        connection.execute("CREATE TABLE t (a TEXT); INSERT INTO t VALUES ('x')")
+    reading, failures = threading.Event(), []
+
+    def read_for_ever():
+        try:
+            with database.read() as connection:
+                reading.set()
+                endless = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT count(*) FROM n"
+                connection.execute(endless).fetchall()
+        except Unavailable as error:
+            failures.append(str(error))
+
+    reader = threading.Thread(target=read_for_ever)
+    reader.start()
+    reading.wait(10)
+    while reader.is_alive() and not failures:
+        database.close()  # again and again: the statement may not have begun at the first call
+        reader.join(0.05)
+    assert failures == ["this pod was locked; ask again"]
+    database.close()
+    reopened = Database.open(tmp_path / "items.sqlite", key())
+    assert count(reopened) == 1
+    reopened.close()
 
 
 def test_a_file_whose_checkpoint_was_cut_short_opens_with_its_journal_and_not_with_a_wrong_key(tmp_path):

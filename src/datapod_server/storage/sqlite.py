@@ -94,14 +94,30 @@ class Database:
                 self._give_back(connection)
 
     def close(self) -> None:
-        """Write everything into the file and forget the key. May be called twice; waits for a write that is under way."""
+        """Write everything into the file and forget the key. May be called twice; waits for a write that is under way.
+
+        A read that is under way in another thread is broken off (`Unavailable`), and its connection closed by that thread: SQLite lets
+        nobody else do it.
+        """
         with self._writing:
             with self._lock:
                 self._closed = True
-                open_connections, self._open = self._open, set()
-            for connection in sorted(open_connections, key=lambda connection: connection is self._writer):
-                connection.close()  # the last one, the writer, moves the journal into the file
+                idle = self._idle_readers()
+                if self._writer in self._open:
+                    idle.append(self._writer)  # the last one moves the journal into the file, unless somebody still reads
+                self._open.difference_update(idle)
+                for reading in self._open:
+                    reading.interrupt()
+            for connection in idle:
+                connection.close()
             self._key.wipe()
+
+    def _idle_readers(self) -> list[apsw.Connection]:
+        readers = []
+        with contextlib.suppress(queue.Empty):
+            while True:
+                readers.append(self._readers.get_nowait())
+        return readers
 
     def _borrow(self) -> apsw.Connection:
         try:
@@ -111,11 +127,12 @@ class Database:
 
     def _give_back(self, connection: apsw.Connection) -> None:
         # A cursor that was not read to its end keeps its old state even after ROLLBACK; whoever got this connection next would see it.
-        if connection.txn_state() == apsw.SQLITE_TXN_NONE:
-            with contextlib.suppress(queue.Full):
-                self._readers.put_nowait(connection)
-                return
+        unused = connection.txn_state() == apsw.SQLITE_TXN_NONE
         with self._lock:
+            if unused and not self._closed:
+                with contextlib.suppress(queue.Full):
+                    self._readers.put_nowait(connection)
+                    return
             self._open.discard(connection)
         connection.close(True)
 
@@ -165,6 +182,8 @@ def _translated() -> Iterator[None]:
         raise Failed("The disk is full: nothing of this call was stored") from error
     except (apsw.BusyError, apsw.LockedError) as error:
         raise Failed("The database is busy") from error
+    except apsw.InterruptError as error:
+        raise Unavailable("this pod was locked; ask again") from error
     except apsw.IOError as error:
         # No room for the index of the journal, which reading needs too.
         if getattr(error, "extendedresult", None) == apsw.SQLITE_IOERR_SHMSIZE:
