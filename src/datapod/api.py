@@ -280,8 +280,11 @@ class PodAPI:
         return self._json("trigger/status", {"item_ids": list(item_ids), "trigger_id": trigger_id, "status": status})
 
 
+def allowed_addresses() -> list[str]:
+    """Shell patterns of the addresses that the operator of a plugin allows: environment `POD_ALLOWED_ORIGINS`, else all."""
+    return [pattern.strip() for pattern in os.environ.get("POD_ALLOWED_ORIGINS", "*").split(",")]
+
+
 def _check_allowed(address: str) -> None:
-    """Refuse addresses that the operator of a plugin did not allow: `POD_ALLOWED_ORIGINS`, shell patterns separated by commas."""
-    patterns = os.environ.get("POD_ALLOWED_ORIGINS", "*").split(",")
-    if not any(fnmatch.fnmatch(address, pattern.strip()) for pattern in patterns):
+    if not any(fnmatch.fnmatch(address, pattern) for pattern in allowed_addresses()):
         raise PodError(403, f"Pod address {address} is not among POD_ALLOWED_ORIGINS")

@@ -39,9 +39,10 @@ OLD_MODULES: dict[str, str] = {
     "data.oauth": "datapod.schema:OauthFlow",
     "pod.client": "datapod.client:PodClient datapod.examples.example_schema:Dog "
     "datapod.api:DEFAULT_POD_ADDRESS,POD_VERSION datapod.errors:PodError",
-    "pod.api": "datapod.api:PodAPI,DEFAULT_POD_ADDRESS,POD_VERSION datapod.errors:PodError",
+    "pod.api": "datapod.api:PodAPI,DEFAULT_POD_ADDRESS,POD_VERSION,allowed_addresses()=POD_ALLOWED_ORIGINS datapod.errors:PodError",
     "pod.db": "datapod.store:DB,Priority",
-    "pod.utils": "datapod.keyfile:read_pod_key,key_file_path()=DEFAULT_POD_KEY_PATH,home_folder()=PYMEMRI_FOLDER",
+    "pod.utils": "datapod.keyfile:read_pod_key,key_file_path()=DEFAULT_POD_KEY_PATH,home_folder()=PYMEMRI_FOLDER,"
+    "key_folder()=POD_KEYS_FULL_FOLDER,KEY_FOLDER_NAME=POD_KEYS_FOLDER,KEY_FILE_NAME=POD_KEYS_FILENAME",
     "plugin.pluginbase": "datapod.plugin:PluginBase datapod.errors:PluginError datapod.examples.example_plugin:ExamplePlugin "
     "datapod.driver:get_plugin_cls,run_plugin_from_run_id,write_run_info,parse_config "
     f"{_COMMANDS} {_ENVIRONMENT}",
@@ -54,9 +55,9 @@ OLD_MODULES: dict[str, str] = {
     "plugin.authenticators.oauth": "datapod.authenticators.oauth:OAuthAuthenticator datapod.examples.plugins:ExampleOAuthAuthenticator",
     "plugin.authenticators.password": "datapod.authenticators.password:PasswordAuthenticator,set_account_credentials "
     f"datapod.examples.plugins:ExamplePasswordAuthenticator {_CREDENTIALS}",
-    "plugin.authenticators.credentials": "datapod.cli.credentials:read_username_password",
+    "plugin.authenticators.credentials": "datapod.cli.credentials:read_username_password datapod.keyfile:plugin_folder()=PLUGIN_DIR",
     "plugin.trigger_plugin_base": "datapod.triggers:TriggerPluginBase",
-    "webserver.public_api": "datapod.endpoints:register_endpoint",
+    "webserver.public_api": "datapod.endpoints:register_endpoint,ENDPOINT_METADATA",
     "webserver.models.trigger": "datapod.triggers:TriggerRequest=TriggerReq",
     "cvu.utils": "datapod.views:get_default_cvu,list_default_cvus,CVU_BASE_PATH",
     "exporters.exporters": "datapod.query:Query",

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_type_hints
 
 from datapod.errors import PodError
-from datapod.keyfile import home_folder, make_private_folder
+from datapod.keyfile import make_private_folder, plugin_folder
 from datapod.states import RUN_ABORTED, RUN_COMPLETED, RUN_DAEMON, RUN_FAILED, RUN_INITIALIZED, RUN_STARTED
 
 if TYPE_CHECKING:
@@ -208,7 +208,7 @@ def parse_config(text: str | Mapping[str, Any] | None) -> dict[str, Any]:
 
 
 def run_info_path(plugin: str) -> Path:
-    return home_folder() / "plugins" / re.sub(r"[^A-Za-z0-9._-]", "_", plugin) / "current_run.json"
+    return plugin_folder() / re.sub(r"[^A-Za-z0-9._-]", "_", plugin) / "current_run.json"
 
 
 def write_run_info(plugin: str, run_id: str) -> None:

@@ -15,6 +15,8 @@ import msgspec
 Function = TypeVar("Function", bound=Callable[..., Any])
 
 DEFAULT_PORT = 8080
+ENDPOINT_METADATA = "__endpoint_metadata__"
+"""Attribute of an exposed function: its path and method."""
 _SCALARS = (str, int, float, bool)
 
 
@@ -34,9 +36,9 @@ def register_endpoint(endpoint_name: str, method: str) -> Callable[[Function], F
         bare = [entry.name for entry in parameters if entry.name != "self" and entry.annotation is entry.empty]
         if bare:
             raise RuntimeError(f"arguments: {bare} does not have type annotation")
-        if hasattr(function, "__endpoint_metadata__"):
+        if hasattr(function, ENDPOINT_METADATA):
             raise RuntimeError(f"Trying to register function {function.__name__} twice")
-        function.__endpoint_metadata__ = (endpoint_name, method.upper())  # type: ignore[attr-defined]
+        setattr(function, ENDPOINT_METADATA, (endpoint_name, method.upper()))
         return function
 
     return decorate
@@ -81,7 +83,7 @@ def endpoints_of(plugin: Any) -> Endpoints:
     endpoints.add("/v1/health", "GET", lambda: plugin._status)
     endpoints.add("/v1/api", "GET", endpoints.describe)
     for name, function in inspect.getmembers(type(plugin), inspect.isfunction):
-        metadata = getattr(function, "__endpoint_metadata__", None)
+        metadata = getattr(function, ENDPOINT_METADATA, None)
         if metadata is not None:
             path, method = metadata
             endpoints.add(path, method, getattr(plugin, name))

@@ -13,6 +13,9 @@ import time
 from pathlib import Path
 from typing import NamedTuple
 
+KEY_FOLDER_NAME = "pod_keys"
+KEY_FILE_NAME = "keys.json"
+
 
 class Keys(NamedTuple):
     """Both keys of one owner, 64 hex digits each; the text form shows neither."""
@@ -40,9 +43,19 @@ def home_folder() -> Path:
     return Path(configured).expanduser().absolute() if configured else Path.home() / ".pymemri"
 
 
+def key_folder() -> Path:
+    """Where the key file is, and the older ones that it replaced."""
+    return home_folder() / KEY_FOLDER_NAME
+
+
 def key_file_path() -> Path:
     """The key file of all commands."""
-    return home_folder() / "pod_keys" / "keys.json"
+    return key_folder() / KEY_FILE_NAME
+
+
+def plugin_folder() -> Path:
+    """Where each plugin has a folder for its newest run and its development credentials."""
+    return home_folder() / "plugins"
 
 
 def make_private_folder(folder: Path) -> None:

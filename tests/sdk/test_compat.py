@@ -16,7 +16,12 @@ for name in OLD_MODULES:
 from pymemri.data.schema import Account, Person, PluginRun
 from pymemri.data.itembase import Edge, EdgeList, ItemBase, Item
 from pymemri.pod.client import PodClient, DEFAULT_POD_ADDRESS
-from pymemri.pod.utils import DEFAULT_POD_KEY_PATH
+from pymemri.pod.utils import DEFAULT_POD_KEY_PATH, POD_KEYS_FILENAME, POD_KEYS_FOLDER, POD_KEYS_FULL_FOLDER, PYMEMRI_FOLDER
+assert DEFAULT_POD_KEY_PATH == POD_KEYS_FULL_FOLDER / POD_KEYS_FILENAME == PYMEMRI_FOLDER / POD_KEYS_FOLDER / POD_KEYS_FILENAME
+from pymemri.pod.api import POD_ALLOWED_ORIGINS
+from pymemri.plugin.authenticators.credentials import PLUGIN_DIR
+from pymemri.webserver.public_api import ENDPOINT_METADATA
+assert (POD_ALLOWED_ORIGINS, PLUGIN_DIR, ENDPOINT_METADATA) == (["*"], PYMEMRI_FOLDER / "plugins", "__endpoint_metadata__")
 from pymemri.plugin.pluginbase import *
 from pymemri.plugin.states import RUN_USER_ACTION_NEEDED
 from pymemri.plugin.authenticators.oauth import OAuthAuthenticator

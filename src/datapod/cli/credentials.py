@@ -10,7 +10,7 @@ from pathlib import Path
 
 from datapod.cli.access import access_with_keys
 from datapod.cli.options import NOT_PASSED, CommandOption, WrongUsage, parse, run_command
-from datapod.keyfile import home_folder
+from datapod.keyfile import plugin_folder
 
 OPTIONS = (
     CommandOption("run_id", str, "Run that waits for credentials; the plugin's newest one if left out."),
@@ -46,7 +46,7 @@ def simulate_enter_credentials(
 
 def read_username_password(plugin: str) -> tuple[str, str]:
     """Name and password that a developer wrote into `plugins/<plugin>/credentials.json` of the home folder."""
-    entries = json.loads((home_folder() / "plugins" / plugin / "credentials.json").read_text(encoding="utf-8"))
+    entries = json.loads((plugin_folder() / plugin / "credentials.json").read_text(encoding="utf-8"))
     return entries["username"], entries["password"]
 
 
