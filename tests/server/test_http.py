@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import socket
 import threading
 
 import pytest
+
+from datapod_server.server.bodies import BodyStream
 
 
 def raw(server, text: bytes, *, until_closed: bool = True) -> bytes:
@@ -105,6 +109,31 @@ def test_a_file_above_the_limit_is_413_and_not_stored(start_server):
         f"{server.address}/v4/{server.owner_key}/upload_file/{server.database_key}/{'0' * 64}", content=b"x" * 3_000_000
     )
     assert (answer.status_code, answer.text) == (413, "Failure: Request body too large")
+
+
+@pytest.mark.parametrize("right_key", [True, False])
+def test_uploads_that_never_end_keep_nobody_else_waiting(start_server, right_key):
+    server = start_server()
+    server.create_pod()
+    key = server.database_key if right_key else "0" * 64
+    head = f"POST /v4/{server.owner_key}/upload_file/{key}/{'0' * 64} HTTP/1.1\r\nHost: localhost\r\nContent-Length: 9000\r\n\r\nabc"
+    with contextlib.ExitStack() as connections:
+        for _ in range(90):  # more than the door has threads; fewer wrong keys than an address may try
+            connection = connections.enter_context(socket.create_connection(("127.0.0.1", server.port), timeout=10))
+            connection.sendall(head.encode())
+        assert still_answers(server)
+        assert server.v4("search", {"_limit": 1}).status_code == 200
+
+
+def test_a_client_that_falls_silent_in_its_upload_counts_as_gone():
+    async def read() -> None:
+        loop = asyncio.get_running_loop()
+        stream = BodyStream(asyncio.Event().wait, loop, None, 1000, silence_seconds=0.01)
+        with pytest.raises(ConnectionResetError):
+            await asyncio.to_thread(list, stream)
+        assert stream.ended
+
+    asyncio.run(read())
 
 
 def test_clients_that_go_away_hurt_nobody(server):

@@ -53,6 +53,7 @@ class Application:
         rules: WebRules,
         limits: BodyLimits,
         threads: Threads,
+        upload_threads: Threads,
         shared_server: bool = False,
         access_log: bool = False,
     ) -> None:
@@ -61,6 +62,7 @@ class Application:
         self._rules = rules
         self._limits = limits
         self._threads = threads
+        self._upload_threads = upload_threads
         self._shared_server = shared_server
         self._access_log = access_log
 
@@ -70,8 +72,9 @@ class Application:
         exchange = Exchange(self, scope, receive, send, asyncio.get_running_loop())
         await exchange.run()
 
-    def submit(self, job: Callable[[], None]) -> None:
-        self._threads.submit(job)
+    def submit(self, job: Callable[[], None], *, upload: bool) -> None:
+        """Run a job on a thread of the door; uploads have some of their own, since they wait for their clients."""
+        (self._upload_threads if upload else self._threads).submit(job)
 
     def limit_of(self, path: str) -> int:
         return self._limits.of(path)
@@ -163,23 +166,38 @@ class Exchange:
             body=body,
             stream=stream,
         )
-        self._application.submit(lambda: self._answer(request, error))
+        self._application.submit(lambda: self._answer(request, error), upload=stream is not None)
         await self._sent
 
     def _answer(self, request: Request, error: DatapodError | None) -> None:
         visit = self._application.visit(self._peer)
         try:
             response = error_answer(request, error) if error else self._application.answer(request, visit, self._peer)
-            if isinstance(request.stream, BodyStream):
-                request.stream.drain()
-            self._write(self._application.finish(request, response))
+            response = self._application.finish(request, response)
+            if isinstance(request.stream, BodyStream) and not request.stream.ended:
+                asyncio.run_coroutine_threadsafe(self._answer_late(request, request.stream, response), self._loop)
+                return
+            self._write(response)
         except Exception as failure:  # noqa: BLE001 - the connection is broken off; the request's own failures were answered before
-            log.info("%s %s: the answer was broken off: %s", request.verb, redacted(request.path), type(failure).__name__)
-            self._finish(failure)
+            self._break_off(request, failure)
         else:
             self._finish(None)
         finally:
             visit.close()
+
+    async def _answer_late(self, request: Request, stream: BodyStream, response: Response) -> None:
+        """Send the answer to a refused upload once its client has sent the rest. On the loop, where waiting costs no thread."""
+        try:
+            await stream.drain()
+            self._write(response)
+        except Exception as failure:  # noqa: BLE001 - as above
+            self._break_off(request, failure)
+        else:
+            self._finish(None)
+
+    def _break_off(self, request: Request, failure: Exception) -> None:
+        log.info("%s %s: the answer was broken off: %s", request.verb, redacted(request.path), type(failure).__name__)
+        self._finish(failure)
 
     def _write(self, response: Response) -> None:
         start = {

@@ -84,45 +84,54 @@ async def read_all(receive: Receive, announced: int | None, limit: int) -> bytes
 
 
 class BodyStream:
-    """A body that a handler's thread reads piece by piece while it arrives; what is not read is not asked for, so the client waits."""
+    """A body that a handler's thread reads piece by piece while it arrives; what is not read is not asked for, so the client waits.
 
-    def __init__(self, receive: Receive, loop: asyncio.AbstractEventLoop, announced: int | None, limit: int) -> None:
+    A client that sends nothing for `silence_seconds` counts as gone: a thread waits for it.
+    """
+
+    def __init__(
+        self, receive: Receive, loop: asyncio.AbstractEventLoop, announced: int | None, limit: int, *, silence_seconds: float = 60.0
+    ) -> None:
         self._receive = receive
         self._loop = loop
         self._announced = announced
         self._limit = limit
+        self._silence_seconds = silence_seconds
         self._size = 0
         self._more = True
 
     def __iter__(self) -> Iterator[bytes]:
-        """Pieces of about 1 MiB. Raises `TooLarge`, after the rest was read and thrown away."""
+        """Pieces of about 1 MiB. Raises `TooLarge`, or `ConnectionResetError` for a client that is gone."""
         if self._announced is not None and self._announced > self._limit:
-            self.drain()
             raise too_large(self._limit)
         while self._more:
-            piece = self._next()
+            piece = asyncio.run_coroutine_threadsafe(self._gather(), self._loop).result()
             if self._size > self._limit:
-                self.drain()
                 raise too_large(self._limit)
             yield piece
 
-    def drain(self) -> None:
+    @property
+    def ended(self) -> bool:
+        """Whether nothing is left to be read."""
+        return not self._more
+
+    async def drain(self) -> None:
         """Read and throw away what is left, so that the client comes to read the answer."""
         while self._more and self._size <= _PATIENCE_BYTES:
-            self._next()
-
-    def _next(self) -> bytes:
-        piece = asyncio.run_coroutine_threadsafe(self._gather(), self._loop).result()
-        self._size += len(piece)
-        return piece
+            await self._gather()
 
     async def _gather(self) -> bytes:
         pieces = bytearray()
         while self._more and len(pieces) < _PIECE_BYTES:
-            message = await self._receive()
+            try:
+                async with asyncio.timeout(self._silence_seconds):
+                    message = await self._receive()
+            except TimeoutError:
+                message = {"type": "http.disconnect"}
             if message["type"] != "http.request":
                 self._more = False
                 raise cut_short()
             pieces += message.get("body", b"")
             self._more = bool(message.get("more_body"))
+        self._size += len(pieces)
         return bytes(pieces)

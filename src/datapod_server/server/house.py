@@ -36,6 +36,7 @@ class House:
         self.settings = settings
         self.vault = vault
         self._threads = Threads(settings.threads)
+        self._upload_threads = Threads(settings.upload_threads)
 
     @staticmethod
     def build(settings: ServeSettings, zygote: Zygote) -> House:
@@ -77,6 +78,7 @@ class House:
             rules=rules,
             limits=BodyLimits.of_mb(settings.max_json_mb, settings.max_file_mb, settings.max_body_mb),
             threads=self._threads,
+            upload_threads=self._upload_threads,
             shared_server=settings.shared_server,
             access_log=settings.access_log,
         )
@@ -122,6 +124,7 @@ class House:
         """Lock every pod; runs and workers end first."""
         self.vault.close()
         self._threads.close()
+        self._upload_threads.close()
 
 
 def _admission(settings: ServeSettings) -> Admission:

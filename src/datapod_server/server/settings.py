@@ -32,6 +32,7 @@ class ServeSettings(Struct, frozen=True, kw_only=True):
     max_file_mb: int = 500
     max_body_mb: int = 1024
     threads: int = 64
+    upload_threads: int = 32
     access_log: bool = False
     plugins_callback_address: str | None = None
     plugin_scripts: tuple[str, ...] = ()  # IMAGE=/path
