@@ -170,8 +170,16 @@ class PodClient:
         except SchemaConflict as error:
             self.last_error = error
             raise
-        done = self._attempt("add_to_schema", ", ".join(schema.name for schema in schemas), lambda: self._send_schemas(schemas, meta))
-        return done is not None
+
+        def attempt() -> bool:
+            try:
+                return self._send_schemas(schemas, meta)
+            except PodError as error:
+                if error.status != 400:  # a pod that refuses will refuse again; after any other failure the next write tries again
+                    self._forget_registered(schemas)
+                raise
+
+        return self._attempt("add_to_schema", ", ".join(schema.name for schema in schemas), attempt) is not None
 
     def _send_schemas(self, schemas: list[ItemSchema], meta: SchemaMeta | None) -> bool:
         if meta is not None:
@@ -194,6 +202,10 @@ class PodClient:
         for schema in schemas:
             self._registered_names.setdefault(schema.name, set()).update(schema.properties)
             self._assembly.kinds.setdefault(schema.name, {}).update({name: python_types[kind] for name, kind in schema.properties.items()})
+
+    def _forget_registered(self, schemas: Iterable[ItemSchema]) -> None:
+        for schema in schemas:
+            self._registered_names.pop(schema.name, None)
 
     def _register_late(self, items: Iterable[Item]) -> bool:
         """Register the classes of items that nobody registered, from the class or, in list style, from the item."""

@@ -262,6 +262,17 @@ def test_no_pod_at_an_address_is_one_clear_error():
     assert isinstance(caught.value, ConnectionError)
 
 
+@pytest.mark.parametrize("item", [Book(title="a"), Listed("n", 1)], ids=["declared", "listed"])
+def test_a_registration_that_was_lost_is_repeated_at_the_next_write(client, pod, monkeypatch, item):
+    def lost(**parts):
+        raise PodConnectionError("http://localhost:3030", "gone")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(pod, "bulk", lost)
+        assert client.add_to_schema(item) is False and client.create(item) is False
+    assert client.create(item) is True and pod.items[item.id]["type"] == type(item).__name__
+
+
 def test_batches_count_bytes_and_send_edges_after_all_items():
     work = [("create_items", {"text": "é" * 1_000_000}, number) for number in range(6)]
     parts = list(batches(work, [({"_name": "e"}, "edge")]))
