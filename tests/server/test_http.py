@@ -125,10 +125,15 @@ def test_uploads_that_never_end_keep_nobody_else_waiting(start_server, right_key
         assert server.v4("search", {"_limit": 1}).status_code == 200
 
 
-def test_a_client_that_falls_silent_in_its_upload_counts_as_gone():
+async def cancelled() -> None:
+    raise asyncio.CancelledError
+
+
+@pytest.mark.parametrize("receive", [lambda: asyncio.Event().wait(), cancelled])
+def test_a_client_that_falls_silent_in_its_upload_counts_as_gone_as_does_one_at_the_servers_end(receive):
     async def read() -> None:
         loop = asyncio.get_running_loop()
-        stream = BodyStream(asyncio.Event().wait, loop, None, 1000, silence_seconds=0.01)
+        stream = BodyStream(receive, loop, None, 1000, silence_seconds=0.01)
         with pytest.raises(ConnectionResetError):
             await asyncio.to_thread(list, stream)
         assert stream.ended

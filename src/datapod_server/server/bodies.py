@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterator
+from concurrent.futures import CancelledError
 from typing import Any
 
 from msgspec import Struct
@@ -105,7 +106,11 @@ class BodyStream:
         if self._announced is not None and self._announced > self._limit:
             raise too_large(self._limit)
         while self._more:
-            piece = asyncio.run_coroutine_threadsafe(self._gather(), self._loop).result()
+            try:
+                piece = asyncio.run_coroutine_threadsafe(self._gather(), self._loop).result()
+            except CancelledError:  # the server stops, and with it the loop
+                self._more = False
+                raise cut_short() from None
             if self._size > self._limit:
                 raise too_large(self._limit)
             yield piece
