@@ -6,15 +6,19 @@ sends its own answer; nobody waits for it. Threads are started when none is idle
 
 from __future__ import annotations
 
+import contextlib
 import queue
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 Job = Callable[[], None]
 
 
+_MOST_WAITING = 512  # a thread that waits costs memory: what it holds of an answer, and a stack
+
+
 class Threads:
-    """Runs jobs on at most `most` threads; further jobs wait their turn in order."""
+    """Runs jobs on at most `most` threads; further jobs wait their turn in order. Threads that are `waiting` do not count."""
 
     def __init__(self, most: int, *, idle_seconds: float = 60.0) -> None:
         self._most = most
@@ -22,6 +26,7 @@ class Threads:
         self._jobs: queue.SimpleQueue[Job | None] = queue.SimpleQueue()
         self._lock = threading.Lock()
         self._threads = 0
+        self._waiting = 0
         self._free = 0  # threads that wait for a job, less the jobs that wait for a thread
 
     def submit(self, job: Job) -> None:
@@ -34,12 +39,42 @@ class Threads:
                 self._free += 1
         self._jobs.put(job)
         if start:
-            threading.Thread(target=self._work, name="door", daemon=True).start()
+            self._start()
+
+    @contextlib.contextmanager
+    def waiting(self) -> Iterator[None]:
+        """Around what a job waits for and may wait long, such as a slow client: another thread takes its place meanwhile.
+
+        With more than 512 waiting, further ones keep their places.
+        """
+        with self._lock:
+            replaced = self._waiting < _MOST_WAITING
+            if replaced:
+                self._waiting += 1
+                self._most += 1
+            start = self._free < 0 and self._threads < self._most
+            if start:
+                self._threads += 1
+                self._free += 1
+        if start:
+            self._start()
+        try:
+            yield
+        finally:
+            if replaced:
+                with self._lock:
+                    self._waiting -= 1
+                    self._most -= 1
 
     def close(self) -> None:
         """Let the threads end after what they are doing."""
-        for _ in range(self._most):
+        with self._lock:
+            threads = self._threads
+        for _ in range(threads):
             self._jobs.put(None)
+
+    def _start(self) -> None:
+        threading.Thread(target=self._work, name="door", daemon=True).start()
 
     def _work(self) -> None:
         while True:
@@ -56,4 +91,7 @@ class Threads:
                 return
             job()
             with self._lock:
+                if self._threads > self._most:  # one that took the place of a thread that waited and is back
+                    self._threads -= 1
+                    return
                 self._free += 1

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import hashlib
+import json
+import os
 import socket
 import threading
 
@@ -121,6 +124,26 @@ def test_uploads_that_never_end_keep_nobody_else_waiting(start_server, right_key
         for _ in range(90):  # more than the door has threads; fewer wrong keys than an address may try
             connection = connections.enter_context(socket.create_connection(("127.0.0.1", server.port), timeout=10))
             connection.sendall(head.encode())
+        assert still_answers(server)
+        assert server.v4("search", {"_limit": 1}).status_code == 200
+
+
+def test_clients_that_do_not_read_their_answers_keep_nobody_else_waiting(start_server):
+    server = start_server()
+    server.create_pod()
+    content = os.urandom(20_000_000)  # far more than the sockets hold
+    digest = hashlib.sha256(content).hexdigest()
+    assert server.v4("create_item", {"type": "File", "sha256": digest}).status_code == 200
+    upload = f"{server.address}/v4/{server.owner_key}/upload_file/{server.database_key}/{digest}"
+    assert server.http.post(upload, content=content).status_code == 200
+    body = json.dumps({"auth": {"type": "ClientAuth", "databaseKey": server.database_key}, "payload": {"sha256": digest}})
+    head = f"POST /v4/{server.owner_key}/get_file HTTP/1.1\r\nHost: localhost\r\nContent-Length: {len(body)}\r\n\r\n"
+    with contextlib.ExitStack() as connections:
+        slow = [connections.enter_context(socket.create_connection(("127.0.0.1", server.port), timeout=10)) for _ in range(90)]
+        for connection in slow:
+            connection.sendall((head + body).encode())
+        for connection in slow:
+            assert connection.recv(100).startswith(b"HTTP/1.1 200")
         assert still_answers(server)
         assert server.v4("search", {"_limit": 1}).status_code == 200
 

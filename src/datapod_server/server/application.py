@@ -13,6 +13,7 @@ import secrets
 import time
 import traceback
 from collections.abc import Awaitable, Callable, Iterable, Iterator, MutableMapping
+from contextlib import AbstractContextManager
 from typing import Any
 from urllib.parse import parse_qsl
 
@@ -36,6 +37,8 @@ Desk = Callable[[Visit, Request, str], Response]
 """Answers one request: the visit, the request, and the peer's IP address (empty for a Unix socket)."""
 
 _UPLOAD_CREDENTIALS = re.compile(r"(upload_file(?:_b)?/+)[^/]+")
+_SHORT_WAIT_SECONDS = 0.05  # a client that needs longer for a piece is slow: its thread's place goes to another
+_SILENCE_SECONDS = 60.0
 _LOWEST_STATUS, _HIGHEST_STATUS = 200, 999  # what is below 200 is never the last word in HTTP
 
 # Pages may show only what this server sends; nobody else may frame them. Plugins' own pages may set a policy of their own.
@@ -75,6 +78,10 @@ class Application:
     def submit(self, job: Callable[[], None], *, upload: bool) -> None:
         """Run a job on a thread of the door; uploads have some of their own, since they wait for their clients."""
         (self._upload_threads if upload else self._threads).submit(job)
+
+    def waiting(self) -> AbstractContextManager[None]:
+        """Around a wait of a thread that `submit` did not give to an upload."""
+        return self._threads.waiting()
 
     def limit_of(self, path: str) -> int:
         return self._limits.of(path)
@@ -239,7 +246,17 @@ class Exchange:
             self._gone = message["type"] == "http.disconnect"
 
     def _call(self, message: dict[str, Any]) -> None:
-        asyncio.run_coroutine_threadsafe(_awaited(self._send, message), self._loop).result()
+        """Send, waiting for the client. Raises `ConnectionResetError` for one that takes nothing for a minute: a thread waits for it."""
+        sending = asyncio.run_coroutine_threadsafe(_awaited(self._send, message), self._loop)
+        try:
+            sending.result(_SHORT_WAIT_SECONDS)
+        except TimeoutError:
+            with self._application.waiting():
+                try:
+                    sending.result(_SILENCE_SECONDS)
+                except TimeoutError:
+                    sending.cancel()
+                    raise ConnectionResetError("the client takes nothing of its answer") from None
 
     def _finish(self, failure: BaseException | None) -> None:
         def settle() -> None:
