@@ -43,6 +43,17 @@ def test_a_body_that_is_no_configuration_is_400(server: Any, verb: str, path: st
 
 
 @pytest.mark.parametrize(
+    ("part", "name", "value"),
+    [("limits", "scriptSeconds", -1), ("limits", "concurrency", 0), ("limits", "memoryMb", -5), ("restart", "backoffSeconds", -1)],
+)
+def test_limits_that_make_no_sense_are_400_and_named(server: Any, part: str, name: str, value: int) -> None:
+    runtime = {part: {name: value}}
+    is_clear(server.v1("POST", RUN, {"source": "mldb.set_return(1)", "runtime": runtime}), 400, f"runtime.{part}.{name}")
+    config = {"type": "python", "params": {"source": {"routes": "1"}, "runtime": runtime}}
+    is_clear(server.v1("PUT", "/v1/plugins/limited", config), 400, f"runtime.{part}.{name}")
+
+
+@pytest.mark.parametrize(
     ("verb", "path"),
     [
         ("GET", "/v1/datasets/none"),

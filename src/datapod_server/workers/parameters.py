@@ -5,11 +5,14 @@ Source: python-runtime.md, 2.2, 4.1, 14.2.
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from msgspec import Raw, Struct
+from msgspec import Meta, Raw, Struct
 
 NULL = Raw(b"null")
+
+Positive = Annotated[float, Meta(gt=0)]
+NotNegative = Annotated[float, Meta(ge=0)]
 
 
 class Wire(Struct, frozen=True, rename="camel", forbid_unknown_fields=True, kw_only=True):
@@ -19,20 +22,20 @@ class Wire(Struct, frozen=True, rename="camel", forbid_unknown_fields=True, kw_o
 class Limits(Wire, frozen=True):
     """None: no limit."""
 
-    load_seconds: float | None = None
-    route_seconds: float | None = 300.0
-    script_seconds: float | None = None
-    cpu_seconds: float | None = None
-    memory_mb: float | None = None  # None: half of the machine's memory
-    output_kb: int = 16384
-    concurrency: int = 16
+    load_seconds: Positive | None = None
+    route_seconds: Positive | None = 300.0
+    script_seconds: Positive | None = None
+    cpu_seconds: Positive | None = None
+    memory_mb: Positive | None = None  # None: half of the machine's memory
+    output_kb: Annotated[int, Meta(ge=0)] = 16384
+    concurrency: Annotated[int, Meta(ge=1)] = 16
 
 
 class Restart(Wire, frozen=True):
     policy: Literal["never", "on-failure", "always"] = "on-failure"
-    max: int = 5
-    window_seconds: float = 60.0
-    backoff_seconds: float = 0.2
+    max: Annotated[int, Meta(ge=0)] = 5
+    window_seconds: NotNegative = 60.0
+    backoff_seconds: NotNegative = 0.2
 
 
 class Runtime(Wire, frozen=True):

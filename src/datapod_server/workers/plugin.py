@@ -59,7 +59,7 @@ class Plugin:
         self._workspace = Path(tempfile.mkdtemp(prefix="datapod-plugin-"))
         self._registered = Registered()
         self._last_output: dict[str, Any] = {}
-        self._slots = threading.BoundedSemaphore(max(1, self._runtime.limits.concurrency))
+        self._slots = threading.BoundedSemaphore(self._runtime.limits.concurrency)
         self._cancellation: Cancellation | None = None
         self._worker = PluginWorker(entity_id, self._runtime.restart, self._start)
 
