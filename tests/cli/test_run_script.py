@@ -164,3 +164,16 @@ def test_without_a_script_the_old_command_line_serves_a_guarded_pod_in_memory(da
         finally:
             process.terminate()
             assert process.wait(20) == 0
+
+
+def test_a_script_goes_on_when_nobody_reads_its_output_any_more(datapod_command, clean_environment, tmp_path):
+    (tmp_path / "job.py").write_text(
+        "import time\nfor i in range(50):\n    print('x' * 1000)\n    time.sleep(0.005)\nraise ValueError('end')"
+    )
+    with subprocess.Popen(
+        datapod_command("run-script", "job.py"), stderr=subprocess.PIPE, cwd=tmp_path, env=clean_environment(tmp_path / "home")
+    ) as process:
+        assert process.stderr is not None
+        assert process.stderr.read(10)
+        process.stderr.close()
+        assert process.wait(30) == 1

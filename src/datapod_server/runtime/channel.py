@@ -11,7 +11,7 @@ import threading
 
 _LENGTH_BYTES = 4
 _CLOSED_ON_EXEC = getattr(socket, "MSG_CMSG_CLOEXEC", 0)
-_LONGEST = 0xFFFFFFFF
+_LONGEST = 1 << 30  # whoever receives holds a message whole; a worker that announces more is up to no good
 _READ_BYTES = 1 << 16  # more is asked for once a longer message is known to come
 
 
@@ -20,7 +20,7 @@ class ChannelClosed(Exception):
 
 
 class FrameTooLong(Exception):
-    """A message of 4 GiB or more cannot cross; the sender splits it or refuses."""
+    """A message of more than 1 GiB does not cross; the sender splits it or refuses, and a receiver takes nothing of it."""
 
 
 class Channel:
@@ -51,9 +51,11 @@ class Channel:
             raise ChannelClosed from error
 
     def receive(self) -> bytes:
-        """The next message; blocks. Raises `ChannelClosed` at its end, also in the middle of a message."""
-        head = self._take(_LENGTH_BYTES)
-        return self._take(int.from_bytes(head, "big"))
+        """The next message; blocks. Raises `ChannelClosed` at its end, also in the middle of a message; `FrameTooLong`."""
+        length = int.from_bytes(self._take(_LENGTH_BYTES), "big")
+        if length > _LONGEST:
+            raise FrameTooLong
+        return self._take(length)
 
     def close(self) -> None:
         """End the conversation; a thread that receives wakes up with `ChannelClosed`. May be called twice."""

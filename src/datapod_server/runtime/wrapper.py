@@ -73,6 +73,10 @@ class TooManyRedirectsException(Exception):
     """More than ten redirects in a row."""
 
 
+for _kind in (MldbBaseException, ResponseException, TestSuiteFailureException, TooManyRedirectsException):
+    _kind.__module__ = "mldb"  # where code imports them from, and so the name that clients find in exception objects
+
+
 class StepsLogger:
     """Logs the steps of a run as they start, go on and end."""
 

@@ -18,7 +18,7 @@ from msgspec import Raw
 from datapod_server.errors import DatapodError, Failed
 from datapod_server.messages import Cancellation, Request, Response
 from datapod_server.principal import Principal
-from datapod_server.runtime.channel import Channel, ChannelClosed
+from datapod_server.runtime.channel import Channel, ChannelClosed, FrameTooLong
 from datapod_server.runtime.wire import (
     Answer,
     Ask,
@@ -216,12 +216,11 @@ class WorkerProcess:
         """Take what the run sends until its end; False when the time is over. Raises `ChannelClosed`."""
         ends = None if seconds is None else time.monotonic() + seconds
         left = seconds
-        while (content := lane.receive(left)) is not None:
+        while (content := self._next(lane, left)) is not None:
             try:
                 message = decode_from_worker(content)
             except msgspec.DecodeError:
-                self.kill(Death("worker-died"))
-                raise ChannelClosed from None
+                raise self._broken() from None
             if isinstance(message, Finished) and message.call == number:
                 call.finished = message
                 return True
@@ -230,6 +229,17 @@ class WorkerProcess:
             if ends is not None:
                 left = max(ends - time.monotonic(), 0.0)
         return False
+
+    def _next(self, lane: Lane, seconds: float | None) -> bytes | None:
+        try:
+            return lane.receive(seconds)
+        except FrameTooLong:
+            raise self._broken() from None
+
+    def _broken(self) -> ChannelClosed:
+        """End a worker that does not speak the language: its code has broken it."""
+        self.kill(Death("worker-died"))
+        return ChannelClosed()
 
     def _interrupt(self, number: int) -> None:
         with contextlib.suppress(ChannelClosed):
@@ -259,8 +269,8 @@ class WorkerProcess:
                 self._take(decode_from_worker(self._channel.receive()))
         except ChannelClosed:
             return
-        except msgspec.DecodeError:  # a worker that does not speak the language has been broken by its code
-            self.kill(Death("worker-died"))
+        except (msgspec.DecodeError, FrameTooLong):
+            self._broken()
 
     def _take(self, message: Ask | Service | Printed | Finished) -> None:
         match message:
@@ -282,8 +292,9 @@ class WorkerProcess:
             call.entries.append(Entry(printed.seconds, printed.stream, printed.text))
         if self._echo is not None:
             moment = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(printed.seconds))
-            sys.stderr.write(f"{moment}.{int(printed.seconds % 1 * 1000):03d} {self._echo} {printed.text}\n")
-            sys.stderr.flush()
+            with contextlib.suppress(OSError):  # whoever read standard error is gone, as after `| head`; the run goes on
+                sys.stderr.write(f"{moment}.{int(printed.seconds % 1 * 1000):03d} {self._echo} {printed.text}\n")
+                sys.stderr.flush()
 
     def _answer(self, ask: Ask) -> None:
         request = Request(
