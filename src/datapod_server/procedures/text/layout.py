@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import re
-
 from msgspec import Struct
 
 from datapod_server.errors import Invalid
+from datapod_server.sql.regular import Regular
 
 _ENCODINGS = {"us-ascii": "ascii", "ascii": "ascii", "utf-8": "utf-8", "utf8": "utf-8", "latin1": "latin-1", "iso8859-1": "latin-1"}
 
@@ -32,7 +31,7 @@ class Layout(Struct, frozen=True):
     ignore_extra: bool = False
     excel: bool = True
     replacement: str = ""
-    skip: re.Pattern[str] | None = None
+    skip: Regular | None = None
 
     @property
     def text_mode(self) -> bool:
@@ -72,8 +71,8 @@ def check_layout(
         accepted = "'us-ascii', 'ascii', 'utf-8', 'utf8', 'latin1', 'iso8859-1'"
         raise Invalid(f"Unknown encoding '{encoding}'for import.text parser: accepted are {accepted}")
     try:
-        pattern = re.compile(skip) if skip else None
-    except re.error as error:
+        pattern = Regular(skip) if skip else None
+    except ValueError as error:
         raise Invalid(f"skipLineRegex is no regular expression: {error}") from error
     return Layout(delimiter, quote, name, multi_line, ignore_extra, excel, replacement, pattern)
 
