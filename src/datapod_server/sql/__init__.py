@@ -5,7 +5,7 @@ tree.py                   the nodes: frozen, typed, without behaviour
 tables.py                 what a query needs from outside: tables, and an object that finds them
 environment.py            what all parts of one query share
 structures.py             values of expressions: atoms, rows, embeddings, beside their times
-operators.py naming.py    what operators do; values as names
+operators.py naming.py    what operators do; values as names; `lengths.py`: how long texts and rows may become
 builtins/ aggregators.py  functions, one module per family; aggregators
 scopes.py contexts.py     what an expression is evaluated over, and what names mean there
 expressions.py items.py column_expressions.py      expressions and select lists made ready

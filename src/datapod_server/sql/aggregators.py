@@ -9,6 +9,7 @@ from typing import Any, Protocol
 
 from datapod_server.errors import QueryError
 from datapod_server.sql.builtins.builtin import expectation
+from datapod_server.sql.lengths import joined
 from datapod_server.sql.operators import to_double
 from datapod_server.sql.structures import (
     ALWAYS,
@@ -189,7 +190,7 @@ class _StringAgg:
     def result(self) -> Valued:
         self._items.sort(key=lambda item: (item[0], item[1].encode(), item[2].encode()))
         parts = [part for _, text, separator in self._items for part in (text, separator)]
-        return "".join(parts[:-1]), self._time
+        return joined("", parts[:-1]), self._time
 
 
 class _Pivot:

@@ -17,6 +17,7 @@ _AFTER_WILDCARD = ("AS", "EXCLUDING", "NAMED", "FROM", "WHEN", "WHERE", "GROUP",
 _CONSTANTS = {"TRUE": 1, "FALSE": 0, "NULL": None, "NAN": float("nan"), "INF": float("inf"), "INFINITY": float("inf")}
 # Deeper texts would overflow the stack of the thread that parses or runs them.
 _DEPTH = 200
+_ALL_ROWS = 2**60  # what LIMIT and OFFSET beyond mean; the sum of both still fits what counts rows
 
 Parsed = TypeVar("Parsed")
 
@@ -130,10 +131,10 @@ class Parser:
 
     def _unsigned(self) -> int:
         token = self.token
-        if token.kind != "number" or not isinstance(token.value, int) or not self._text[token.start : token.end].isdigit():
+        if token.kind != "number" or not self._text[token.start : token.end].isdigit():
             raise self.error("Expected a non-negative integer")
         self._advance()
-        return int(token.value)
+        return int(min(token.value, _ALL_ROWS))
 
     # Statements
 

@@ -11,6 +11,7 @@ from datapod_server.errors import QueryError
 from datapod_server.sql import tree
 from datapod_server.sql.contexts import Context
 from datapod_server.sql.expressions import bind_expression
+from datapod_server.sql.lengths import check_cells
 from datapod_server.sql.structures import ALWAYS, Embedding, RowValue, cells_of, sort_cells
 from datapod_server.values.path import Path
 from datapod_server.values.rows import Cell
@@ -46,11 +47,14 @@ def bind_items(items: Sequence[tree.Item], context: Context, *, top: bool) -> It
         parts.append(part)
         is_constant = is_constant and fixed
         names = None if names is None or part_names is None else [*names, *part_names]
+        if names is not None and len(parts) > 1:
+            check_cells(len(names))
 
     def run(scope: Any) -> list[Cell]:
         cells: list[Cell] = []
         for part in parts:
             cells += part(scope)
+            check_cells(len(cells))
         return sort_cells(cells)
 
     only = parts[0] if len(parts) == 1 else None

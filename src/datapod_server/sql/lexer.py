@@ -6,12 +6,12 @@ import re
 from typing import NamedTuple
 
 from datapod_server.errors import QueryError
-from datapod_server.values.atoms import MAXIMUM_INTEGER, number
+from datapod_server.values.atoms import integer, number
 
 _SPACE = re.compile(r"(?:\s|--[^\n]*|/\*.*?(?:\*/|\Z))+", re.DOTALL)
 _WORD = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
-_NUMBER = re.compile(r"(?:\d+(?:\.\d+)?|\.\d+)(?:[eE][+-]?\d+)?")
-_PARAMETER = re.compile(r"\$([A-Za-z_][A-Za-z0-9_]*|\d+)")
+_NUMBER = re.compile(r"(?:\d+(?:\.\d+)?|\.\d+)(?:[eE][+-]?\d+)?", re.ASCII)
+_PARAMETER = re.compile(r"\$([A-Za-z_][A-Za-z0-9_]*|\d+)", re.ASCII)
 _OPERATORS = ("!=", "<=", ">=", "<>")
 _CONTEXT = 32
 _SHOWN = 60
@@ -73,10 +73,7 @@ def _quoted(text: str, start: int, quote: str) -> Token:
 
 
 def _number(text: str) -> int | float:
-    if text.isdigit():
-        value = int(text)
-        return value if value <= MAXIMUM_INTEGER else float(value)
-    return number(float(text))
+    return integer(text) if text.isdigit() else number(float(text))
 
 
 def _shown(text: str, line_start: int, offset: int) -> tuple[str, str]:

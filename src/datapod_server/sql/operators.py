@@ -9,6 +9,7 @@ from collections.abc import Callable
 from typing import Any
 
 from datapod_server.errors import QueryError
+from datapod_server.sql.lengths import check_length
 from datapod_server.sql.structures import ALWAYS, Embedding, RowValue, Value, Valued, as_row, atom, later, only_latest, row_time
 from datapod_server.values.atoms import Atom, kind_name, number, text_form
 from datapod_server.values.interval import Interval
@@ -50,7 +51,9 @@ def add(left: Any, right: Any) -> Atom:
         # The commonest case, written out: a call of `number` takes as long as the rest.
         return int(result) if result.is_integer() and -_WHOLE <= result <= _WHOLE else number(result)
     if isinstance(left, str) or isinstance(right, str):
-        return text_form(left) + text_form(right)
+        one, other = text_form(left), text_form(right)
+        check_length(len(one) + len(other))
+        return one + other
     if isinstance(left, Timestamp):
         return _shift(left, right, 1, "Adding unsupported type to timetamp")
     if isinstance(right, Timestamp) and isinstance(left, Interval | int):

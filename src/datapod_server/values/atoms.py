@@ -18,6 +18,7 @@ Atom = None | int | float | str | Timestamp | Interval | bytes | Path
 MINIMUM_INTEGER = -(2**63)
 MAXIMUM_INTEGER = 2**64 - 1
 _SIGNED_LIMIT = 2.0**63
+_ENOUGH_DIGITS = 30
 
 OrderKey = tuple[Any, ...]
 
@@ -31,6 +32,21 @@ def number(value: float) -> int | float:
     if value.is_integer() and -_SIGNED_LIMIT <= value < _SIGNED_LIMIT:
         return int(value)
     return value
+
+
+def integer(digits: str) -> int | float:
+    """Decimal digits, a sign allowed, as an integer; as a double beyond 64 bits. Of any length: `int` refuses more than 4,300 digits.
+
+    >>> integer("-7"), integer("18446744073709551615"), integer("9" * 5000)
+    (-7, 18446744073709551615, inf)
+    """
+    if len(digits) > _ENOUGH_DIGITS:
+        sign = "-" if digits.startswith("-") else ""
+        digits = sign + (digits.lstrip("+-0") or "0")
+        if len(digits) > _ENOUGH_DIGITS:
+            return float(digits)
+    value = int(digits)
+    return value if MINIMUM_INTEGER <= value <= MAXIMUM_INTEGER else float(value)
 
 
 def order_key(atom: Atom) -> OrderKey:

@@ -9,7 +9,7 @@ from msgspec import Struct
 
 from datapod_server.errors import Invalid
 
-_PAIR = re.compile(r"\s*(\d+(?:\.\d*)?|\.\d+)\s*([A-Za-z]+)")
+_PAIR = re.compile(r"\s*(\d+(?:\.\d*)?|\.\d+)\s*([A-Za-z]+)", re.ASCII)
 _SECONDS = {"second": 1, "s": 1, "minute": 60, "m": 60, "hour": 3600, "h": 3600}
 _DAYS = {"day": 1, "d": 1, "week": 7, "w": 7}
 _MONTHS = {"month": 1, "year": 12, "y": 12}
@@ -59,8 +59,9 @@ class Interval(Struct, frozen=True):
             elif unit in _DAYS or unit in _MONTHS:
                 if "." in match[1]:
                     raise Invalid(f"Fractional {_NAMES[unit]} not accepted in interval")
-                days += int(match[1]) * _DAYS.get(unit, 0)
-                months += int(match[1]) * _MONTHS.get(unit, 0)
+                count = int(min(float(match[1]), 1e9))  # far out of range, however long the text is
+                days += count * _DAYS.get(unit, 0)
+                months += count * _MONTHS.get(unit, 0)
             else:
                 raise Invalid(
                     f"Unexpected symbol parsing time interval: '{match[2]}' is no unit (second, minute, hour, day, week, month, year)"

@@ -17,6 +17,7 @@ from datapod_server.errors import Invalid
 NOT_A_DATE = math.nan
 _EPOCH_DAYS = datetime.date(1970, 1, 1).toordinal()
 _SPECIAL = {"NaD": math.nan, "NaN": math.nan, "Inf": math.inf, "-Inf": -math.inf}
+_DECIMALS = 1100  # no double, and no middle between two, has more
 _TEXT = re.compile(
     r"(?P<year>\d{4})(?:-?W(?P<week>\d\d)(?:(?<=W\d\d)-?(?P<weekday>[1-7]))?|-(?P<ordinal>\d{3})(?!\d)|(?P<ordinal2>\d{3})(?!\d)"
     r"|-(?P<month>\d\d)(?:-(?P<day>\d\d))?|(?P<month2>\d\d)(?P<day2>\d\d)?)?"
@@ -108,6 +109,7 @@ def parse_seconds(text: str) -> float | None:
     year = int(part["year"])
     hour, minute = int(part["hour"] or 0), int(part["minute"] or 0)
     second, _, fraction = (part["second"] or "0").partition(".")
+    fraction = fraction[:_DECIMALS]
     if not 1400 <= year <= 9999 or hour > 23 or minute > 59 or int(second) > 60:
         return None
     days = _day_number(text, year, part)

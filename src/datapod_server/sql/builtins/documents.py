@@ -11,7 +11,7 @@ from typing import Any
 from datapod_server.errors import QueryError
 from datapod_server.sql.builtins.builtin import Builtin, Null, Takes
 from datapod_server.sql.structures import NEVER, Embedding, RowValue, Value, Valued, as_row, atom, only_latest
-from datapod_server.values.atoms import MAXIMUM_INTEGER, MINIMUM_INTEGER, Atom, is_true, number, text_form, text_of_number
+from datapod_server.values.atoms import Atom, integer, is_true, number, text_form, text_of_number
 from datapod_server.values.json import atom_to_json, encode
 from datapod_server.values.path import Path
 from datapod_server.values.rows import Cell, latest
@@ -28,7 +28,7 @@ class _Object:
         self.members = members
 
 
-_DECODER = json.JSONDecoder(object_pairs_hook=_Object)
+_DECODER = json.JSONDecoder(object_pairs_hook=_Object, parse_int=integer)
 
 
 def parse_json(text: Valued, options: Valued = (None, NEVER)) -> Valued:
@@ -77,8 +77,6 @@ def _decoded(text: str) -> Any:
 def _json_atom(value: Any) -> Atom:
     if isinstance(value, bool):
         return int(value)
-    if isinstance(value, int):
-        return value if MINIMUM_INTEGER <= value <= MAXIMUM_INTEGER else float(value)
     return number(value) if isinstance(value, float) else value
 
 

@@ -11,13 +11,13 @@ from datapod_server.errors import Invalid, QueryError
 from datapod_server.sql.builtins.builtin import Builtin, Null, Takes
 from datapod_server.sql.operators import cannot_convert
 from datapod_server.sql.structures import Embedding, RowValue, Value, atom
-from datapod_server.values.atoms import MAXIMUM_INTEGER, Atom, is_true, number, text_form
+from datapod_server.values.atoms import Atom, integer, is_true, number, text_form
 from datapod_server.values.path import Path
 from datapod_server.values.timestamp import Timestamp, parse_timestamp
 
-_INTEGER = re.compile(r"[+-]?\d+")
-_NUMBER = re.compile(r"[+-]?(\d+\.?\d*([eE][+-]?\d+)?|\.\d+([eE][+-]?\d+)?|(?i:inf|infinity|nan))")
-_C_NUMBER = re.compile(r"\s*[+-]?(0[xX][0-9a-fA-F]+|\d+\.?\d*([eE][+-]?\d+)?|\.\d+([eE][+-]?\d+)?|(?i:inf|infinity|nan))")
+_INTEGER = re.compile(r"[+-]?\d+", re.ASCII)
+_NUMBER = re.compile(r"[+-]?(\d+\.?\d*([eE][+-]?\d+)?|\.\d+([eE][+-]?\d+)?|(?i:inf|infinity|nan))", re.ASCII)
+_C_NUMBER = re.compile(r"\s*[+-]?(0[xX][0-9a-fA-F]+|\d+\.?\d*([eE][+-]?\d+)?|\.\d+([eE][+-]?\d+)?|(?i:inf|infinity|nan))", re.ASCII)
 _LARGEST, _SMALLEST = 2**63 - 1, -(2**63)
 
 
@@ -68,10 +68,17 @@ def implicit_cast(value: Any) -> Any:
         return value
     text = value.strip()
     if _INTEGER.fullmatch(text):
-        return max(_SMALLEST, min(_LARGEST, int(text)))
+        return int(max(_SMALLEST, min(_LARGEST, integer(text))))
     if "x" in text.lower():
-        return number(float(int(text, 16)))
+        return _hexadecimal(text)
     return number(float(text))
+
+
+def _hexadecimal(text: str) -> int | float:
+    try:
+        return number(float(int(text, 16)))
+    except OverflowError:
+        return -math.inf if text.startswith("-") else math.inf
 
 
 def to_timestamp(value: Any) -> Timestamp | None:
@@ -88,8 +95,7 @@ def to_timestamp(value: Any) -> Timestamp | None:
 
 def _number_in(text: str) -> int | float | None:
     if _INTEGER.fullmatch(text):
-        value = int(text)
-        return value if _SMALLEST <= value <= MAXIMUM_INTEGER else float(value)
+        return integer(text)
     return number(float(text)) if _NUMBER.fullmatch(text) else None
 
 

@@ -8,6 +8,7 @@ from typing import Any
 
 from datapod_server.errors import QueryError
 from datapod_server.sql.builtins.builtin import Builtin, Takes
+from datapod_server.sql.lengths import joined
 from datapod_server.sql.operators import to_double
 from datapod_server.sql.structures import ALWAYS, NEVER, Embedding, RowValue, Valued, as_row, atom, latest_of, only_latest, value_key
 from datapod_server.values.atoms import Atom, number, text_form
@@ -55,7 +56,7 @@ def _extreme(choose: Callable[..., Cell]) -> Callable[[Valued], Valued]:
 
 def horizontal_string_agg(row: Valued, separator: Valued = (None, NEVER)) -> Valued:
     cells = atoms(row)
-    return text_form(atom(separator[0])).join(text_form(cell.value) for cell in cells), _time(cells)
+    return joined(text_form(atom(separator[0])), [text_form(cell.value) for cell in cells]), _time(cells)
 
 
 def _by_time(sign: int) -> Callable[[Valued], Valued]:

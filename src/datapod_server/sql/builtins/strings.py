@@ -9,6 +9,7 @@ from typing import Any
 
 from datapod_server.errors import QueryError
 from datapod_server.sql.builtins.builtin import Builtin, Code, Null, Stamp, Takes
+from datapod_server.sql.lengths import check_length
 from datapod_server.sql.regular import Regular
 from datapod_server.sql.structures import Embedding, RowValue, Valued, atom, latest_of
 from datapod_server.values.atoms import text_form
@@ -103,12 +104,19 @@ def _matcher(flags: int, answer: Callable[..., Any]) -> Callable[[Sequence[Code]
 def replace_all(pattern: Regular, text: str, replacement: str) -> str:
     """Every match replaced; `\\N`, `$N` and `$&` in the replacement stand for groups."""
 
+    length = len(text)
+
     def insert(match: Any) -> str:
+        nonlocal length
+
         def group(reference: re.Match[str]) -> str:
             place = 0 if reference[3] else int(reference[1] or reference[2])
             return (match[place] or "") if place <= pattern.groups else ""
 
-        return _REFERENCE.sub(group, replacement)
+        inserted = _REFERENCE.sub(group, replacement)
+        length += len(inserted)
+        check_length(length)
+        return inserted
 
     return pattern.sub(insert, text)
 
