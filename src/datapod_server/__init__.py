@@ -1,6 +1,6 @@
 """The house of Datapod. Rooms by floor, from the ground up; each imports only from lower floors (contract in pyproject.toml).
 
-0 ground     values/ messages.py principal.py errors.py
+0 ground     values/ messages.py principal.py rights.py errors.py
 1 store      storage/ vfs/
 2 data       entities/, then items/ datasets/
 3 language   sql/

@@ -122,11 +122,11 @@ class EmbeddedItems:
 
     def find(self, item_id: str) -> dict[str, Any] | None:
         """The item, or None."""
-        return self._store.find_item(item_id)
+        return self._store.find_item(item_id, OWNER)
 
     def search(self, query: Mapping[str, Any]) -> list[dict[str, Any]]:
         """The items whose properties equal those of the query; `_limit`, `_sortOrder` and the like as in the search of `/v4`."""
-        return self._store.search(query)
+        return self._store.search(query, OWNER)
 
     def update(self, item: Mapping[str, Any]) -> None:
         """Set the properties of the item with that `id`; None erases."""

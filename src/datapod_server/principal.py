@@ -10,6 +10,7 @@ from enum import StrEnum
 from msgspec import Struct
 
 from datapod_server.errors import Forbidden
+from datapod_server.rights import Rights
 
 
 class Scope(StrEnum):
@@ -34,13 +35,15 @@ class Kind(StrEnum):
 class Principal(Struct, frozen=True):
     """The asker of one request.
 
-    `run_id` is set for `Kind.RUN`, `code` names the plugin or script of `Kind.WORKER`.
+    `run_id` is set for `Kind.RUN`, `code` names the plugin or script of `Kind.WORKER`. `rights` narrows a run, or the holder of a token,
+    to a declaration; None: nothing narrows it.
     """
 
     kind: Kind
     scopes: frozenset[Scope] = frozenset()
     run_id: str | None = None
     code: str | None = None
+    rights: Rights | None = None
 
     def require(self, scope: Scope) -> None:
         """Raise `Forbidden` (403, `details.scope`) unless this principal has the scope."""
@@ -57,6 +60,6 @@ def worker(code: str) -> Principal:
     return Principal(Kind.WORKER, frozenset(Scope) - {Scope.ADMIN}, code=code)
 
 
-def plugin_run(run_id: str) -> Principal:
-    """A plugin run without a declaration of permissions: `read` and `record` on `/v1`. Source: pod-protocol.md, 23.5."""
-    return Principal(Kind.RUN, frozenset({Scope.READ, Scope.RECORD}), run_id=run_id)
+def plugin_run(run_id: str, rights: Rights | None = None) -> Principal:
+    """A plugin run, narrowed to what it was granted: `read` and `record` on `/v1` at most. Source: pod-protocol.md, 23.5."""
+    return Principal(Kind.RUN, frozenset({Scope.READ, Scope.RECORD}), run_id=run_id, rights=rights)

@@ -106,24 +106,25 @@ class Model(RuleBasedStateMachine):
     def search(self, name: str, data: st.DataObject) -> None:
         known = [item[name] for item in self.items.values() if name in item]
         value = data.draw(st.sampled_from(known) | VALUES[name] if known else VALUES[name])
-        equal = {item["id"] for item in self.store.search({"type": "Boat", name: value})}
+        equal = {item["id"] for item in self.store.search({"type": "Boat", name: value}, OWNER)}
         assert equal == {item_id for item_id, item in self.items.items() if item.get(name, ...) == value}
-        unset = {item["id"] for item in self.store.search({"type": "Boat", f"{name}==": None})}
+        unset = {item["id"] for item in self.store.search({"type": "Boat", f"{name}==": None}, OWNER)}
         assert unset == {item_id for item_id, item in self.items.items() if name not in item}
         if name != "leaky":
-            above = {item["id"] for item in self.store.search({"type": "Boat", f"{name}>": value})}
+            above = {item["id"] for item in self.store.search({"type": "Boat", f"{name}>": value}, OWNER)}
             assert above == {item_id for item_id, item in self.items.items() if name in item and item[name] > value}
 
     @invariant()
     def the_same_items_and_edges(self) -> None:
         base = {"id", "type", "dateCreated", "dateModified", "dateServerModified"}
         stored = {
-            item["id"]: {name: value for name, value in item.items() if name not in base} for item in self.store.search({"type": "Boat"})
+            item["id"]: {name: value for name, value in item.items() if name not in base}
+            for item in self.store.search({"type": "Boat"}, OWNER)
         }
         assert stored == self.items
         for item_id in self.items:
             for direction, near, far in ((Direction.OUTGOING, 0, 1), (Direction.INCOMING, 1, 0)):
-                listed = [(edge["name"], edge["item"]["id"]) for edge in self.store.get_edges(item_id, direction, expand=False)]
+                listed = [(edge["name"], edge["item"]["id"]) for edge in self.store.get_edges(item_id, direction, OWNER, expand=False)]
                 expected = sorted(((edge[2], edge[far]) for edge in self.edges if edge[near] == item_id), key=lambda pair: pair[0])
                 assert listed == expected
 

@@ -79,7 +79,7 @@ def test_a_refused_run_stores_nothing(store):
     store.before_run = recorder.before_run
     with pytest.raises(Invalid, match="target"):
         store.create(RUN, OWNER)
-    assert store.find_item("runrun01") is None
+    assert store.find_item("runrun01", OWNER) is None
 
 
 def test_the_state_of_a_run_is_written_as_far_as_the_schema_knows_it(store):
@@ -105,7 +105,7 @@ def test_items_are_a_table(store):
     cells = {str(cell.column): cell.value for cell in first.cells}
     assert cells.items() >= {"type": "Boat", "name": "Zwaluw", "crew": 3, "sailArea": 12, "leaky": 1}.items()
     assert cells["launched"] == Timestamp(1_700_000_000.5)
-    modified = store.find_item("boat01")["dateServerModified"] / 1000
+    modified = store.find_item("boat01", OWNER)["dateServerModified"] / 1000
     assert cells["dateServerModified"] == Timestamp(modified)
     assert {cell.time for cell in first.cells} == {modified}
     (narrow, _) = table.rows(columns=[Path.of("crew")])
@@ -165,7 +165,7 @@ def test_many_threads_write_and_read_at_once(store):
                 kind = {"type": "ItemPropertySchema", "itemType": "Boat", "propertyName": f"p{step}", "valueType": "Integer"}
                 item = {"type": "Boat", "id": f"boat{number:02}-{step:02}", f"p{step}": number}
                 store.bulk(Bulk(create_items=[kind, item]), OWNER)
-                (found,) = store.search({"id": item["id"]})
+                (found,) = store.search({"id": item["id"]}, OWNER)
                 assert found[f"p{step}"] == number
         except Exception as error:
             failures.append(error)
@@ -176,5 +176,5 @@ def test_many_threads_write_and_read_at_once(store):
     for thread in threads:
         thread.join(60)
     assert failures == []
-    assert len(store.search({"type": "Boat"})) == 120
-    assert len(store.search({"type": "ItemPropertySchema", "propertyName": "p7"})) == 1
+    assert len(store.search({"type": "Boat"}, OWNER)) == 120
+    assert len(store.search({"type": "ItemPropertySchema", "propertyName": "p7"}, OWNER)) == 1

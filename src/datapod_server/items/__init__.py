@@ -5,6 +5,8 @@ central.py      the properties that registered accounts know without a definitio
 schema.py       one value type per property name; definitions and their conflicts
 migrations.py   the tables, built in numbered steps
 malformed.py    JSON of the wrong shape, with its place
+own.py          what belongs to a plugin run without being granted
+view.py         what one asker sees; every read goes through it
 reading.py      rows to objects, in batches
 edges.py        edges from both ends
 search.py       a query to one statement
@@ -14,7 +16,6 @@ definitions.py  the schema call
 store.py        `ItemStore`: all of it, safe for several threads
 runs.py         the hook that starts plugin runs
 files.py        `FileStore`: encrypted files and their keys
-secrets.py      what SQL never shows
 tables.py       items and edges as tables of the query language
 """
 

@@ -68,7 +68,8 @@ def parse_searches(queries: list[dict[str, Any]]) -> list[Search]:
 
 
 def run_searches(searches: list[Search], connection: apsw.Connection, writing: Writing) -> list[list[Item]]:
-    return [search.run(connection, writing.schema) for search in searches]
+    view = writing.view()
+    return [search.run(connection, writing.schema, view) for search in searches]
 
 
 def _each(elements: list[dict[str, Any]], part: str, work: Callable[[dict[str, Any]], Any]) -> list[Any]:

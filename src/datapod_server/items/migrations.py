@@ -11,6 +11,7 @@ import hashlib
 import apsw
 
 from datapod_server.errors import Failed
+from datapod_server.items.own import MADE_BY_RUNS
 
 _TABLES = """
 CREATE TABLE settings (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
@@ -47,14 +48,16 @@ CREATE TABLE schema_sources (name TEXT NOT NULL, url TEXT NOT NULL, version TEXT
     PRIMARY KEY (name, version)) WITHOUT ROWID;
 """
 
-_DEFINITIONS: tuple[tuple[str, str], ...] = (
-    ("ItemPropertySchema", "itemType:Text propertyName:Text valueType:Text"),
-    ("PluginRun", "containerImage:Text targetItemId:Text"),
-    ("File", "sha256:Text key:Text nonce:Text"),
-    ("Item", "id:Text type:Text dateCreated:DateTime dateModified:DateTime dateServerModified:DateTime deleted:Bool"),
-    ("ItemEdgeSchema", "edgeName:Text sourceType:Text targetType:Text"),
+_STEPS: tuple[tuple[str, str, str], ...] = (
+    (_TABLES, "ItemPropertySchema", "itemType:Text propertyName:Text valueType:Text"),
+    ("", "PluginRun", "containerImage:Text targetItemId:Text"),
+    ("", "File", "sha256:Text key:Text nonce:Text"),
+    ("", "Item", "id:Text type:Text dateCreated:DateTime dateModified:DateTime dateServerModified:DateTime deleted:Bool"),
+    ("", "ItemEdgeSchema", "edgeName:Text sourceType:Text targetType:Text"),
+    (MADE_BY_RUNS, "", ""),
 )
-LATEST = len(_DEFINITIONS)
+"""Statements to execute, then properties of an item type to define."""
+LATEST = len(_STEPS)
 
 
 def migrate(connection: apsw.Connection) -> None:
@@ -66,10 +69,8 @@ def migrate(connection: apsw.Connection) -> None:
     version = connection.pragma("user_version")
     if version > LATEST:
         raise Failed(f"A newer release made this pod (layout {version}, known here: {LATEST}); start that one")
-    for number in range(version, LATEST):
-        if number == 0:
-            connection.execute(_TABLES)
-        item_type, properties = _DEFINITIONS[number]
+    for statements, item_type, properties in _STEPS[version:]:
+        connection.execute(statements)
         for entry in properties.split():
             _define(connection, item_type, *entry.split(":"))
     if version < LATEST:

@@ -10,6 +10,7 @@ import apsw
 import msgspec
 
 from datapod_server.items.schema import Schema
+from datapod_server.items.view import View
 
 Item = dict[str, Any]
 BASE = "row, id, type, dateCreated, dateModified, dateServerModified, deleted"
@@ -28,7 +29,7 @@ UNION ALL SELECT ?1, name, value FROM reals WHERE item = ?1
 _EDGES_OF_SELVES = """
 SELECT edges.self, source.id, target.id, edges.name FROM edges
 JOIN items AS source ON source.row = edges.source JOIN items AS target ON target.row = edges.target
-WHERE edges.self IN (SELECT value FROM json_each(?1))
+WHERE edges.self IN (SELECT value FROM json_each(?1)) AND {visible}
 """
 
 
@@ -45,18 +46,18 @@ def base_object(columns: Sequence[Any]) -> Item:
     }
 
 
-def read_items(connection: apsw.Connection, schema: Schema, rows: Iterable[Sequence[Any]]) -> Iterator[tuple[int, Item]]:
-    """Row number and complete object of each of `rows` (columns of `BASE`), in their order."""
+def read_items(connection: apsw.Connection, schema: Schema, rows: Iterable[Sequence[Any]], view: View) -> Iterator[tuple[int, Item]]:
+    """Row number and object of each of `rows` (columns of `BASE`), in their order, with all the properties that the view shows."""
     remaining = iter(rows)
     while batch := list(islice(remaining, BATCH)):
         items = {columns[0]: base_object(columns[1:]) for columns in batch}
-        add_properties(connection, schema, items)
-        add_ends(connection, items)
+        add_properties(connection, schema, items, view)
+        add_ends(connection, items, view)
         yield from items.items()
 
 
-def add_properties(connection: apsw.Connection, schema: Schema, items: dict[int, Item]) -> None:
-    """Add what is stored under the row numbers of these objects: all properties.
+def add_properties(connection: apsw.Connection, schema: Schema, items: dict[int, Item], view: View) -> None:
+    """Add what is stored under the row numbers of these objects: all properties that the view shows.
 
     Values whose storage class does not fit the schema are left out. Source: pod-protocol.md, 5.1.
     """
@@ -78,11 +79,13 @@ def add_properties(connection: apsw.Connection, schema: Schema, items: dict[int,
         if type(value) is not stored_as:
             continue
         items[row][name] = value == 1 if is_bool else value
+    view.strip_all(items)
 
 
-def add_ends(connection: apsw.Connection, items: dict[int, Item]) -> None:
+def add_ends(connection: apsw.Connection, items: dict[int, Item], view: View) -> None:
     """Add `_source`, `_target` and `_edge` to those of these objects that back an edge. Source: pod-protocol.md, 7.1."""
-    for row, source, target, name in connection.execute(_EDGES_OF_SELVES, (rows_as_json(items),)):
+    query = _EDGES_OF_SELVES.format(visible=view.edge_visible("edges", "source", "target"))
+    for row, source, target, name in connection.execute(query, (rows_as_json(items),)):
         items[row].update(_source=source, _target=target, _edge=name)
 
 

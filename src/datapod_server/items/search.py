@@ -18,6 +18,7 @@ from datapod_server.items.kinds import GREATEST_INTEGER, LEAST_INTEGER, ValueTyp
 from datapod_server.items.malformed import Malformed, json_kind
 from datapod_server.items.reading import BASE, Item, read_items
 from datapod_server.items.schema import Schema
+from datapod_server.items.view import EVERYWHERE, View
 
 OUTGOING_KEY, INCOMING_KEY = "[[edges]]", "~[[edges]]"
 _KEY = re.compile(r"(?P<name>.*?)(?P<operator>>=|<=|==|!=|>|<)?", re.DOTALL)
@@ -59,8 +60,8 @@ class Search:
             if key not in _OPTIONS:
                 self._add_condition(key, value)
 
-    def run(self, connection: apsw.Connection, schema: Schema) -> list[Item]:
-        """The matching items, complete and in order.
+    def run(self, connection: apsw.Connection, schema: Schema, view: View) -> list[Item]:
+        """The matching items, as the view shows them, in order.
 
         Raises:
             Invalid: A property is unknown (and an item meets the base conditions), or a value does not fit its type.
@@ -70,13 +71,13 @@ class Search:
                 raise _null_condition(name, key)
         if self._limit == 0:
             return []
-        unknown = next(((name, value) for name, _, value in self._properties if schema.find(name) is None), None)
+        unknown = next(((name, value) for name, _, value in self._properties if schema.find(name) is None and view.reads_name(name)), None)
         if unknown is not None:
-            statement, parameters = self._statement(schema, with_properties=False)
+            statement, parameters = self._statement(schema, view, with_properties=False)
             if connection.execute(f"{statement} LIMIT 1", parameters).fetchone() is None:
                 return []
             schema.get(*unknown)  # raises
-        statement, parameters = self._statement(schema, with_properties=True)
+        statement, parameters = self._statement(schema, view, with_properties=True)
         if self._offset is None:
             rows: Iterable[Sequence[Any]] = connection.execute(statement, parameters)
             if self._limit is not None:
@@ -84,10 +85,10 @@ class Search:
         else:
             limit = -1 if self._limit is None else self._limit
             rows = connection.execute(f"{statement} LIMIT ? OFFSET ?", (*parameters, limit, self._offset))
-        found = dict(read_items(connection, schema, rows))
+        found = dict(read_items(connection, schema, rows, view))
         for key, direction in ((OUTGOING_KEY, Direction.OUTGOING), (INCOMING_KEY, Direction.INCOMING)):
             if self._edges[key]:
-                attach_edges(connection, schema, found, direction, key, deleted_ends=not schema.registered)
+                attach_edges(connection, schema, found, direction, key, view, deleted_ends=not schema.registered)
         return list(found.values())
 
     def _add_condition(self, key: str, value: Any) -> None:
@@ -114,13 +115,13 @@ class Search:
             value = _base_value(key, kind, value)
         self._base.append((name, operator, value))
 
-    def _statement(self, schema: Schema, *, with_properties: bool) -> tuple[str, Parameters]:
+    def _statement(self, schema: Schema, view: View, *, with_properties: bool) -> tuple[str, Parameters]:
         """The statement without limit, and its parameters."""
         conditions: list[str] = []
         parameters: Parameters = []
         driven = False
         if with_properties:
-            driven = self._add_properties(schema, conditions, parameters)
+            driven = self._add_properties(schema, view, conditions, parameters)
         # A unary plus keeps SQLite from taking the index of the base condition where that of a property is the narrower one.
         mark = "+" if driven else ""
         for name, operator, value in self._base:
@@ -132,26 +133,34 @@ class Search:
                 parameters.append(value)
         if schema.registered and not self._includes_deleted and not any(name == "deleted" for name, _, _ in self._base):
             conditions.append("items.deleted = 0")
+        if view.rights is not None:
+            conditions.append(view.visible("items"))
         where = " AND ".join(conditions) or "1"
         order = f"{mark}items.dateServerModified {self._order}, items.row {self._order}"
         return f"SELECT {BASE} FROM items WHERE {where} ORDER BY {order}", parameters  # noqa: S608 - names of this module; values are parameters
 
-    def _add_properties(self, schema: Schema, conditions: list[str], parameters: Parameters) -> bool:
+    def _add_properties(self, schema: Schema, view: View, conditions: list[str], parameters: Parameters) -> bool:
         """Conditions on properties; whether one of them leads to the items by its index."""
         narrow = any(name in ("id", "type") for name, operator, value in self._base if operator == "==" and value is not None)
         driven = False
         for name, operator, value in sorted(self._properties, key=_equality_first):
+            if not view.reads_name(name):  # as if no item had it
+                conditions.append("1" if operator == "==" and value is None else "0")
+                continue
             kind = schema.get(name, value)
             _check_operator(name, kind, operator)
             stored = None if value is None else to_stored(value, kind, name)
             number = schema.numbers.get(name, -1)
+            carries = view.carries("items", name)
             if stored is None:
                 negation = "NOT " if operator == "==" else ""
-                conditions.append(f"{negation}EXISTS (SELECT 1 FROM {kind.table} WHERE item = items.row AND name = ?)")  # noqa: S608
+                conditions.append(f"{negation}({carries} AND EXISTS (SELECT 1 FROM {kind.table} WHERE item = items.row AND name = ?))")  # noqa: S608
                 parameters.append(number)
                 continue
             comparison = f"FROM {kind.table} WHERE name = ? AND value {_SQL_OPERATORS[operator]} ?"
             parameters += (number, stored)
+            if carries != EVERYWHERE:
+                conditions.append(carries)
             if not driven and (operator == "==" or (operator != "!=" and not narrow)):
                 driven = True
                 conditions.append(f"items.row IN (SELECT item {comparison})")

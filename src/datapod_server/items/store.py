@@ -24,6 +24,7 @@ from datapod_server.items.runs import PLUGIN_RUN, BeforeRun, PreparedRun
 from datapod_server.items.schema import Schema
 from datapod_server.items.search import Search
 from datapod_server.items.tables import EdgesTable, ItemsTable
+from datapod_server.items.view import View
 from datapod_server.items.writing import Writing
 from datapod_server.principal import OWNER, Principal
 from datapod_server.storage.sqlite import Database
@@ -75,34 +76,39 @@ class ItemStore:
 
     # Reading
 
-    def find_item(self, item_id: str) -> Item | None:
-        """An item, deleted or not; None if there is none."""
+    @contextmanager
+    def reading(self, principal: Principal) -> Iterator[tuple[apsw.Connection, Schema, View]]:
+        """One state of the pod, as `principal` sees it."""
         schema = self._schema
         with self._database.read() as connection:
-            return next((item for _, item in read_items(connection, schema, connection.execute(_BY_ID, (item_id,)))), None)
+            yield connection, schema, View(connection, principal)
 
-    def get_item(self, item_id: str) -> list[Item]:
+    def find_item(self, item_id: str, principal: Principal) -> Item | None:
+        """An item, deleted or not; None if there is none that this principal sees."""
+        with self.reading(principal) as (connection, schema, view):
+            rows = connection.execute(f"{_BY_ID} AND {view.visible('items')}", (item_id,))
+            return next((item for _, item in read_items(connection, schema, rows, view)), None)
+
+    def get_item(self, item_id: str, principal: Principal) -> list[Item]:
         """One item or none, as the account shows it. Source: 6.2."""
         log.info("reading an item by id")
-        item = self.find_item(item_id)
+        item = self.find_item(item_id, principal)
         return [] if item is None or self._hides(item) else [item]
 
-    def get_edges(self, item_id: str, direction: Direction, *, expand: bool) -> list[dict[str, Any]]:
-        """The edges of one item. Raises `NotFound` for an item that the account does not show. Source: 7.3."""
-        schema = self._schema
-        with self._database.read() as connection:
-            found = connection.execute("SELECT row, deleted FROM items WHERE id = ?", (item_id,)).fetchone()
-            if found is not None and not (found[1] and schema.registered):
-                return list_edges(connection, schema, found[0], direction, expand=expand, deleted_ends=not schema.registered)
+    def get_edges(self, item_id: str, direction: Direction, principal: Principal, *, expand: bool) -> list[dict[str, Any]]:
+        """The edges of one item. Raises `NotFound` for an item that is not shown. Source: 7.3."""
+        with self.reading(principal) as (connection, schema, view):
+            found = connection.execute(f"{_BY_ID} AND {view.visible('items')}", (item_id,)).fetchone()
+            if found is not None and not (found[6] and schema.registered):
+                return list_edges(connection, schema, found[0], direction, view, expand=expand, deleted_ends=not schema.registered)
         raise NotFound(f"Cannot find item id {item_id}")
 
-    def search(self, query: Mapping[str, Any]) -> list[Item]:
+    def search(self, query: Mapping[str, Any], principal: Principal) -> list[Item]:
         """Raises `Invalid`; see `Search`."""
         search = Search(query)
         log.info("searching items")
-        schema = self._schema
-        with self._database.read() as connection:
-            return search.run(connection, schema)
+        with self.reading(principal) as (connection, schema, view):
+            return search.run(connection, schema, view)
 
     def knows_property(self, name: str) -> bool:
         return self._schema.find(name) is not None
@@ -139,9 +145,8 @@ class ItemStore:
         searches = parse_searches(bulk.search)
         if not (bulk.create_items or bulk.update_items or bulk.delete_items or bulk.create_edges):
             log.info("bulk: %d searches", len(searches))
-            schema = self._schema
-            with self._database.read() as connection:
-                return BulkAnswer([], [], [search.run(connection, schema) for search in searches])
+            with self.reading(principal) as (connection, schema, view):
+                return BulkAnswer([], [], [search.run(connection, schema, view) for search in searches])
         with self.write(principal) as (writing, connection):
             return carry_out(bulk, searches, writing, connection)
 
@@ -176,7 +181,7 @@ class ItemStore:
 
     def find_run(self, run_id: str) -> Item | None:
         """A `PluginRun` item; None if it is unknown or deleted."""
-        item = self.find_item(run_id)
+        item = self.find_item(run_id, OWNER)
         return None if item is None or item["deleted"] or item["type"] != PLUGIN_RUN else item
 
     def update_run(self, run_id: str, properties: Mapping[str, Any]) -> None:

@@ -16,7 +16,7 @@ import apsw
 from datapod_server.items.kinds import ValueType
 from datapod_server.items.reading import rows_as_json
 from datapod_server.items.schema import Schema
-from datapod_server.items.secrets import is_secret
+from datapod_server.secret_properties import is_secret
 from datapod_server.storage.sqlite import Database
 from datapod_server.values.atoms import Atom, number
 from datapod_server.values.path import Path

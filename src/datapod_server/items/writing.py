@@ -18,7 +18,8 @@ from datapod_server.items.malformed import Malformed, json_kind
 from datapod_server.items.reading import BASE, Item, read_items
 from datapod_server.items.runs import PLUGIN_RUN, BeforeRun, PreparedRun
 from datapod_server.items.schema import DEFINING_KEYS, Entry, Schema, contradiction
-from datapod_server.principal import Kind, Principal
+from datapod_server.items.view import View
+from datapod_server.principal import OWNER, Kind, Principal
 
 _ID = re.compile(r"[a-zA-Z0-9_-]{6,36}")
 _TYPE = re.compile(r"[a-zA-Z][a-zA-Z0-9_]{0,127}")
@@ -180,11 +181,17 @@ class Writing:
             )
             self._touched.clear()
 
-    def find_item(self, item_id: str) -> Item | None:
-        """An item as this transaction has it, deleted or not."""
+    def find_item(self, item_id: str, principal: Principal = OWNER) -> Item | None:
+        """An item as this transaction has it and `principal` sees it, deleted or not."""
         self.flush()
-        rows = self._connection.execute(f"SELECT {BASE} FROM items WHERE id = ?", (item_id,))  # noqa: S608
-        return next((item for _, item in read_items(self._connection, self.schema, rows)), None)
+        view = View(self._connection, principal)
+        rows = self._connection.execute(f"SELECT {BASE} FROM items WHERE id = ? AND {view.visible('items')}", (item_id,))  # noqa: S608
+        return next((item for _, item in read_items(self._connection, self.schema, rows, view)), None)
+
+    def view(self) -> View:
+        """What the asker sees, as this transaction has it."""
+        self.flush()
+        return View(self._connection, self._principal)
 
     def _insert(self, item_id: str, item_type: str, properties: Mapping[str, Any]) -> None:
         now = self._clock()

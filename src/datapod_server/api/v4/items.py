@@ -49,7 +49,7 @@ class EdgeEnds(
 
 
 def get_item(asked: Asked, item_id: str) -> list[Item]:
-    return asked.pod.items.get_item(item_id)
+    return asked.pod.items.get_item(item_id, asked.principal)
 
 
 def create_item(asked: Asked, item: JsonObject) -> str:
@@ -67,7 +67,7 @@ def delete_item(asked: Asked, item_id: str) -> Done:
 
 
 def get_edges(asked: Asked, edges_of: EdgesOf) -> list[JsonObject]:
-    return asked.pod.items.get_edges(edges_of.item, edges_of.direction, expand=edges_of.expand_items)
+    return asked.pod.items.get_edges(edges_of.item, edges_of.direction, asked.principal, expand=edges_of.expand_items)
 
 
 def create_edge(asked: Asked, edge: NewEdge) -> str:
@@ -84,7 +84,7 @@ def delete_edges(asked: Asked, ends: EdgeEnds) -> Done:
 
 
 def search(asked: Asked, query: JsonObject) -> list[Item]:
-    return asked.pod.items.search(query)
+    return asked.pod.items.search(query, asked.principal)
 
 
 def bulk(asked: Asked, parts: Bulk) -> BulkAnswer:

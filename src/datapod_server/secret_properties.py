@@ -15,6 +15,7 @@ SECRETS: Mapping[str, frozenset[str]] = MappingProxyType(
         "CurrencySetting": frozenset({"seedPhrase"}),
     }
 )
+SECRET_SOMEWHERE: frozenset[str] = frozenset().union(*SECRETS.values())
 _NONE: frozenset[str] = frozenset()
 
 
