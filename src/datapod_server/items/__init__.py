@@ -7,9 +7,11 @@ migrations.py   the tables, built in numbered steps
 malformed.py    JSON of the wrong shape, with its place
 own.py          what belongs to a plugin run without being granted
 view.py         what one asker sees; every read goes through it
+audit.py        what runs were granted, touched and refused
 reading.py      rows to objects, in batches
 edges.py        edges from both ends
 search.py       a query to one statement
+permit.py       what one asker may write
 writing.py      one write transaction: create, update, delete, edges
 bulk.py         many of them at once
 definitions.py  the schema call

@@ -78,6 +78,10 @@ class Schema:
             raise Invalid(f"Property {name} not defined in Schema (attempted to use it for json value {shown(value)})")
         return kind
 
+    def agrees(self, name: str, value_type: str) -> bool:
+        """Whether a definition says what is stored, or else what the central schema says, in any kind of account."""
+        return self.stored.get(name, CENTRAL.get(name)) == value_type
+
     def check(self, entry: Entry) -> ValueType | None:
         """Whether an entry may be stored.
 

@@ -14,7 +14,8 @@ from typing import Any, Literal
 
 import apsw
 
-from datapod_server.errors import NotFound
+from datapod_server.errors import Forbidden, NotFound
+from datapod_server.items.audit import Audit
 from datapod_server.items.bulk import Bulk, BulkAnswer, NewEdge, carry_out, parse_searches
 from datapod_server.items.definitions import Definitions, define_all
 from datapod_server.items.edges import Direction, list_edges
@@ -43,6 +44,7 @@ class ItemStore:
         mode: `auto` takes the account's kind from the file; the others force one.
 
     Attributes:
+        audit: What plugin runs were granted and touched.
         before_run: Asked inside the transaction about every new `PluginRun`; None while nobody starts runs.
     """
 
@@ -51,6 +53,7 @@ class ItemStore:
         self._mode = mode
         self._writing = Lock()
         self.before_run: BeforeRun | None = None
+        self.audit = Audit(database)
         with database.write() as connection:
             migrate(connection)
             self._schema = Schema.load(connection, registered=_is_registered(connection, mode))
@@ -80,8 +83,12 @@ class ItemStore:
     def reading(self, principal: Principal) -> Iterator[tuple[apsw.Connection, Schema, View]]:
         """One state of the pod, as `principal` sees it."""
         schema = self._schema
-        with self._database.read() as connection:
-            yield connection, schema, View(connection, principal)
+        with self._watched(principal):
+            with self._database.read() as connection:
+                view = View(connection, principal)
+                yield connection, schema, view
+            if view.touched and principal.run_id is not None:
+                self.audit.read(principal.run_id, view.touched)
 
     def find_item(self, item_id: str, principal: Principal) -> Item | None:
         """An item, deleted or not; None if there is none that this principal sees."""
@@ -166,8 +173,11 @@ class ItemStore:
                 with self._database.write() as connection:
                     writing = Writing(connection, self._schema, self.now, principal, self.before_run)
                     prepared = writing.prepared
-                    yield writing, connection
-                    writing.flush()
+                    with self._watched(principal):
+                        yield writing, connection
+                        writing.flush()
+                    if writing.touched and principal.run_id is not None:
+                        self.audit.wrote(connection, principal.run_id, writing.touched)
                     targets = [writing.find_item(target_id) or {} for _, target_id in prepared]
                 self._schema = writing.schema
         except BaseException:
@@ -196,6 +206,15 @@ class ItemStore:
     def edges_table(self, name: str | None, principal: Principal) -> EdgesTable:
         """The edges of one name, or all, for SQL."""
         return EdgesTable(self._database, lambda: self._schema, name)
+
+    @contextmanager
+    def _watched(self, principal: Principal) -> Iterator[None]:
+        try:
+            yield
+        except Forbidden as error:
+            if principal.run_id is not None and "right" in error.details:
+                self.audit.refused(principal.run_id, error.details["right"])
+            raise
 
     def _hides(self, item: Item) -> bool:
         return bool(item["deleted"]) and self._schema.registered

@@ -11,6 +11,7 @@ from typing import Any
 
 import apsw
 
+from datapod_server.items.audit import Touched
 from datapod_server.items.own import Own, find_own
 from datapod_server.items.schema import DEFINING_KEYS
 from datapod_server.principal import Kind, Principal
@@ -35,12 +36,14 @@ class View:
     Attributes:
         narrowed: Whether anything is hidden at all; if not, the conditions are empty of meaning and `strip` has nothing to do.
         own: What belongs to the run that asks; None if no run asks.
+        touched: What was read by a run through this view, for the audit record.
     """
 
     def __init__(self, connection: apsw.Connection, principal: Principal) -> None:
         self.principal = principal
         self._rights = principal.rights
         self.own: Own | None = None
+        self.touched = Touched()
         if principal.kind is Kind.RUN and principal.run_id is not None:
             self.own = find_own(connection, principal.run_id)
         self.narrowed = self.own is not None or self._rights is not None
@@ -124,6 +127,8 @@ class View:
             if not names.everything or item_type in SECRETS:
                 for name in [name for name in item if name not in _BASE and not names.allow(item_type, name)]:
                     del item[name]
+            if self.own is not None:
+                self.touched.add("item", item_type, "read", item.keys() - _BASE)
 
     def sees(self, row: int, item_type: str) -> bool:
         """Whether the type of an item, or its being the run's own, lets it be seen. For an edge's own item see `visible`."""

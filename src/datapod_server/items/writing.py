@@ -12,19 +12,21 @@ from typing import Any
 
 import apsw
 
-from datapod_server.errors import Failed, Forbidden, Invalid, NotFound
+from datapod_server.errors import Failed, Invalid, NotFound
+from datapod_server.items.audit import Touched
 from datapod_server.items.kinds import GREATEST_INTEGER, LEAST_INTEGER, STORED_AS, Stored, ValueType, to_stored
 from datapod_server.items.malformed import Malformed, json_kind
+from datapod_server.items.own import NOTED_TYPES
+from datapod_server.items.permit import LINKS, Permit
 from datapod_server.items.reading import BASE, Item, read_items
 from datapod_server.items.runs import PLUGIN_RUN, BeforeRun, PreparedRun
 from datapod_server.items.schema import DEFINING_KEYS, Entry, Schema, contradiction
 from datapod_server.items.view import View
-from datapod_server.principal import OWNER, Kind, Principal
+from datapod_server.principal import OWNER, Principal
 
 _ID = re.compile(r"[a-zA-Z0-9_-]{6,36}")
 _TYPE = re.compile(r"[a-zA-Z][a-zA-Z0-9_]{0,127}")
 _SPECIAL = frozenset({"id", "type", "dateCreated", "dateModified", "dateServerModified", "deleted", "rowid"})
-_FOR_OWNERS_ONLY = frozenset({"pluginPermissions", "pluginRestart", "pluginSchedule"})
 _FLUSH_AT = 20_000
 
 _INSERT = {
@@ -56,6 +58,10 @@ class Writing:
         self._clock = clock
         self._principal = principal
         self._before_run = before_run
+        self._permit = Permit(connection, principal)
+        self._run_id = principal.run_id
+        self._view: View | None = None
+        self.touched = Touched()
         self._gathered: dict[str, list[tuple[Any, ...]]] = {table: [] for table in _INSERT}
         self._direct: dict[str, tuple[type, Callable[[tuple[Any, ...]], None], int]] = {}
         self._touched: dict[int, int] = {}
@@ -83,7 +89,10 @@ class Writing:
             if existing is not None:
                 return existing
             self._define(entry, item_id)
+        self._permit.create(item_type, properties)
         self._insert(item_id, item_type, properties)
+        if self._run_id is not None:
+            self._note_maker(item_id, item_type, properties)
         if item_type == PLUGIN_RUN:
             self._prepare_run(item_id, properties)
         return item_id
@@ -98,6 +107,10 @@ class Writing:
         if type(item_id) is not str:
             raise _wrong(properties, "id", "a string")
         row, item_type = self._get(item_id)
+        permitted = self._permitted(row, item_id, item_type, properties)
+        if permitted is None:
+            return
+        properties = permitted
         now = self._clock()
         modified = properties.get("dateModified", now)
         if type(modified) is not int or not LEAST_INTEGER <= modified <= GREATEST_INTEGER:
@@ -107,7 +120,6 @@ class Writing:
             raise _wrong(properties, "deleted", "a boolean")
         if item_type in DEFINING_KEYS:
             self._check_definition_kept(item_id, item_type, properties)
-        self._check_right(item_type, properties)
         for name, value in properties.items():
             if name not in _SPECIAL:
                 self._set(row, name, value)
@@ -135,18 +147,28 @@ class Writing:
         target_row = self._row(target)
         if target_row is None:
             raise NotFound(f"Edge target not found: {target}")
+        if self._principal.rights is not None:
+            existing = self._permitted_edge((source, source_row), (target, target_row), name, self_row)
+            if existing is not None:
+                return existing
         now = self._clock()
         if self_id is None or self_row is None:
             self_id = secrets.token_hex(16)
             self_row = self._add_item(self_id, "Edge", now, now, now, deleted=False)
+            if self._run_id is not None and name in LINKS:
+                self._note_maker(self_id, "Edge", {})
         self._gathered["edges"].append((self_row, source_row, name, target_row))
         self._touched[source_row] = now
+        if self._run_id is not None:
+            self.touched.add("edge", name, "write")
         return self_id
 
     def delete_edges(self, source: str, target: str, name: str | None) -> None:
         """Remove the edges between two items and mark their own items deleted. Source: pod-protocol.md, 7.4."""
         self.flush()
         source_row, target_row = self._row(source), self._row(target)
+        if self._principal.rights is not None and source_row is not None and target_row is not None:
+            self._permit.delete_edges(self._end(source_row), self._end(target_row), name, self.view())
         found = (
             []
             if source_row is None or target_row is None
@@ -191,7 +213,9 @@ class Writing:
     def view(self) -> View:
         """What the asker sees, as this transaction has it."""
         self.flush()
-        return View(self._connection, self._principal)
+        if self._view is None:
+            self._view = View(self._connection, self._principal)
+        return self._view
 
     def _insert(self, item_id: str, item_type: str, properties: Mapping[str, Any]) -> None:
         now = self._clock()
@@ -276,6 +300,7 @@ class Writing:
 
     def _define(self, entry: Entry, item_id: str) -> None:
         soft = self.schema.check(entry)
+        self._permit.define(entry, self.schema)
         name = entry[2]
         if soft is not None and name in self.schema.numbers:
             self.flush()
@@ -290,11 +315,38 @@ class Writing:
             if key in properties and properties[key] != stored.get(key):
                 raise Invalid(f"A definition in the schema cannot be changed ({key} of {item_id}); define another name instead")
 
-    def _check_right(self, item_type: str, properties: Mapping[str, Any]) -> None:
-        # Without this a plugin could widen its own rights. Source: pod-protocol.md, 23.5.
-        if self._principal.kind is Kind.RUN and item_type == PLUGIN_RUN:
-            for name in sorted(_FOR_OWNERS_ONLY & properties.keys()):
-                raise Forbidden(f"Permission denied: write PluginRun.{name}", right=f"write PluginRun.{name}")
+    def _permitted(self, row: int, item_id: str, item_type: str, properties: Mapping[str, Any]) -> Mapping[str, Any] | None:
+        permitted: Mapping[str, Any] | None = properties
+        if self._principal.rights is None:
+            self._permit.update_unrestricted(item_type, properties)
+        else:
+            current = self.find_item(item_id, self._principal) or {"type": item_type}
+            permitted = self._permit.update(row, item_id, current, properties, self.view())
+        if permitted is not None and self._run_id is not None:
+            self.touched.add("item", item_type, "write", permitted.keys() - _SPECIAL)
+        return permitted
+
+    def _note_maker(self, item_id: str, item_type: str, properties: Mapping[str, Any]) -> None:
+        self.touched.add("item", item_type, "write", properties.keys() - _SPECIAL)
+        if item_type in NOTED_TYPES:
+            self.flush()
+            self._connection.execute("INSERT INTO made_by_runs VALUES (?, ?)", (self._rows[item_id], self._run_id))
+            self._permit.forget_own()
+            self._view = None
+
+    def _permitted_edge(self, source: tuple[str, int], target: tuple[str, int], name: str, self_row: int | None) -> str | None:
+        """The id of the edge that stands for this one already; None if it is to be made."""
+        self.flush()
+        view = self.view()
+        for item_id, row, role in ((*source, "source"), (*target, "target")):
+            if not self._permit.knows_end(self._end(row), view):
+                raise NotFound(f"Edge {role} not found: {item_id}")
+        if self_row is not None and not self._permit.may_become_edge(self._end(self_row)):
+            raise Invalid("Failed to create edge with this _self: the item may not be written")
+        return self._permit.create_edge(self._end(source[1]), self._end(target[1]), name, view)
+
+    def _end(self, row: int) -> tuple[int, str]:
+        return row, str(next(item_type for (item_type,) in self._connection.execute("SELECT type FROM items WHERE row = ?", (row,))))
 
     def _prepare_run(self, item_id: str, properties: Mapping[str, Any]) -> None:
         self.flush()
