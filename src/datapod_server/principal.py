@@ -45,6 +45,11 @@ class Principal(Struct, frozen=True):
     code: str | None = None
     rights: Rights | None = None
 
+    @property
+    def label(self) -> str:
+        """Who this is, for the audit record: `owner`, the id of a run, or the name of what asks."""
+        return self.run_id or self.code or str(self.kind)
+
     def require(self, scope: Scope) -> None:
         """Raise `Forbidden` (403, `details.scope`) unless this principal has the scope."""
         if scope not in self.scopes:

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from datapod_server.datasets import Dataset
     from datapod_server.procedures.workbench import LineExpressions, LineProgram, Output, QueryRows, Workbench
     from datapod_server.sql.queries import Queries
-    from datapod_server.sql.tables import Table, UserFunction
+    from datapod_server.sql.tables import Resolve, Table, UserFunction
     from datapod_server.storage.engine import Engine
 
 _STORES = ("items.sqlite", "tables.duckdb", "files", "runs")  # what rooms keep in a pod's folder; the rest is for URLs, too
@@ -45,6 +45,10 @@ class ItemTables(Protocol):
     def items_table(self, item_type: str | None, principal: Principal) -> Table: ...
 
     def edges_table(self, name: str | None, principal: Principal) -> Table: ...
+
+    def note_dataset(self, dataset: str, principal: Principal) -> None:
+        """For the audit record: a query of this principal reads the dataset."""
+        ...
 
 
 class PluginKind:
@@ -117,7 +121,15 @@ class Workshop:
         """SQL over datasets, items and edges."""
         from datapod_server.sql.queries import Queries
 
-        return Queries(Resolver(self, self._items), self.engine)
+        return Queries(Resolver(self, self._items), self.engine, self._resolve_for)
+
+    def _resolve_for(self, principal: Principal) -> Resolve:
+        from datapod_server.sql.narrowed import Narrowed
+
+        resolver = Resolver(self, self._items)
+        if principal.rights is None and principal.run_id is None:
+            return resolver
+        return Narrowed(resolver, principal.rights, lambda name: self._items.note_dataset(name, principal))
 
     def create_output(self, entity_id: str | None, kind_name: str, params: Mapping[str, Any]) -> Output:
         """A dataset to be built beside the one that it may replace."""

@@ -40,7 +40,7 @@ class Recorder:
         self.events = []
         self.properties = {"webserverPort": 8080, "unknownName": 1}
 
-    def before_run(self, run_id, properties, find_item, principal):
+    def before_run(self, run_id, properties, find_item, rights, principal):
         self.events.append(("before", run_id, principal.run_id))
         if find_item(properties["targetItemId"]) is None:
             raise Invalid("Failed to find target item")

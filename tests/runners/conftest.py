@@ -85,7 +85,7 @@ class House:
         item = {"id": run_id, "type": "PluginRun", "containerImage": "boats", "targetItemId": run_id, **properties}
         item = {name: value for name, value in item.items() if value is not None}
         seen = self.items.items | {run_id: item}
-        prepared = self.runners.before_run(run_id, item, seen.get, principal)
+        prepared = self.runners.before_run(run_id, item, seen.get, None, principal)
         self.items.items[run_id] = item | ({} if prepared is None else dict(prepared.properties))
         if prepared is None:
             return None

@@ -62,7 +62,7 @@ def test_a_token_of_a_run_opens_the_pod_until_the_run_has_ended(house):
 def test_a_rolled_back_transaction_leaves_no_token(house):
     pod = house(FakeBackend())
     item = {"containerImage": "boats", "targetItemId": "run"}
-    prepared = pod.runners.before_run("run", item, {"run": item}.get, OWNER)
+    prepared = pod.runners.before_run("run", item, {"run": item}.get, None, OWNER)
     prepared.abandon()
     with pytest.raises(StaleToken):
         pod.tokens.open_text(prepared.token.text())
@@ -72,9 +72,9 @@ def test_a_rolled_back_transaction_leaves_no_token(house):
 def test_a_process_gets_a_free_port_unless_its_run_has_one(house):
     pod = house(None, processes={"boats": sys.executable})
     item = {"containerImage": "boats", "targetItemId": "run", **PLUGIN}
-    assert 1024 < pod.runners.before_run("run", item, {"run": item}.get, OWNER).properties["webserverPort"] < 65536
+    assert 1024 < pod.runners.before_run("run", item, {"run": item}.get, None, OWNER).properties["webserverPort"] < 65536
     item["webserverPort"] = 8080
-    assert pod.runners.before_run("run", item, {"run": item}.get, OWNER).properties == {}
+    assert pod.runners.before_run("run", item, {"run": item}.get, None, OWNER).properties == {}
 
 
 @pytest.mark.parametrize(

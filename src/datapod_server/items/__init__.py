@@ -11,6 +11,7 @@ audit.py        what runs were granted, touched and refused
 reading.py      rows to objects, in batches
 edges.py        edges from both ends
 search.py       a query to one statement
+grants.py       what owners granted to runs
 permit.py       what one asker may write
 writing.py      one write transaction: create, update, delete, edges
 bulk.py         many of them at once

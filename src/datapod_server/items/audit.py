@@ -15,6 +15,8 @@ from typing import Any
 import apsw
 import msgspec
 
+from datapod_server.errors import Forbidden
+from datapod_server.principal import Principal
 from datapod_server.storage.sqlite import Database
 
 log = logging.getLogger("datapod.items")
@@ -81,9 +83,10 @@ class Audit:
         """Recorded within a second."""
         self._add_later(run_id, touched)
 
-    def refused(self, run_id: str, right: str) -> None:
-        """Recorded within a second: the transaction that was refused is rolled back."""
-        self._add_later(run_id, right)
+    def note_refusal(self, principal: Principal, error: Exception) -> None:
+        """Recorded within a second, if a run was refused for a missing right; the transaction that was refused is rolled back."""
+        if principal.run_id is not None and isinstance(error, Forbidden) and "right" in error.details:
+            self._add_later(principal.run_id, str(error.details["right"]))
 
     def report(self, run_id: str) -> dict[str, Any]:
         """Everything about one run, as `plugin/audit` answers it."""

@@ -12,6 +12,7 @@ import apsw
 
 from datapod_server.errors import Failed
 from datapod_server.items.audit import AUDIT_TABLES
+from datapod_server.items.grants import STANDING_GRANTS
 from datapod_server.items.own import MADE_BY_RUNS
 
 _TABLES = """
@@ -55,7 +56,7 @@ _STEPS: tuple[tuple[str, str, str], ...] = (
     ("", "File", "sha256:Text key:Text nonce:Text"),
     ("", "Item", "id:Text type:Text dateCreated:DateTime dateModified:DateTime dateServerModified:DateTime deleted:Bool"),
     ("", "ItemEdgeSchema", "edgeName:Text sourceType:Text targetType:Text"),
-    (MADE_BY_RUNS + AUDIT_TABLES, "", ""),
+    (MADE_BY_RUNS + AUDIT_TABLES + STANDING_GRANTS, "", ""),
 )
 """Statements to execute, then properties of an item type to define."""
 LATEST = len(_STEPS)

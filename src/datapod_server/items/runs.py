@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, Protocol
 
 from datapod_server.principal import Principal
+from datapod_server.rights import Rights
 
 PLUGIN_RUN = "PluginRun"
 Item = dict[str, Any]
@@ -15,7 +16,7 @@ class PreparedRun(Protocol):
     """A checked run; exactly one of the two methods is called, and neither raises."""
 
     @property
-    def properties(self) -> Mapping[str, int]:
+    def properties(self) -> Mapping[str, int | str]:
         """Stored in the run's item too, those of them whose names the schema knows."""
         ...
 
@@ -28,6 +29,7 @@ class PreparedRun(Protocol):
         ...
 
 
-BeforeRun = Callable[[str, Mapping[str, Any], Callable[[str], Mapping[str, Any] | None], Principal], PreparedRun | None]
-"""Called inside the transaction for every created `PluginRun`, with its id, its properties as sent, a way to read items as the
-transaction has them, and who asks. What it raises rolls the transaction back; None: nothing is to be started."""
+BeforeRun = Callable[[str, Mapping[str, Any], Callable[[str], Mapping[str, Any] | None], Rights | None, Principal], PreparedRun | None]
+"""Called inside the transaction for every created `PluginRun`, with its id, its properties as sent, a way to read items as the asker sees
+them in the transaction, what the run is granted (None: it is unrestricted), and who asks. What it raises rolls the transaction back; None:
+nothing is to be started."""

@@ -14,11 +14,12 @@ from typing import Any, Literal
 
 import apsw
 
-from datapod_server.errors import Forbidden, NotFound
-from datapod_server.items.audit import Audit
+from datapod_server.errors import NotFound
+from datapod_server.items.audit import Audit, Touched
 from datapod_server.items.bulk import Bulk, BulkAnswer, NewEdge, carry_out, parse_searches
 from datapod_server.items.definitions import Definitions, define_all
 from datapod_server.items.edges import Direction, list_edges
+from datapod_server.items.grants import Grants
 from datapod_server.items.migrations import migrate
 from datapod_server.items.reading import BASE, Item, read_items
 from datapod_server.items.runs import PLUGIN_RUN, BeforeRun, PreparedRun
@@ -45,6 +46,7 @@ class ItemStore:
 
     Attributes:
         audit: What plugin runs were granted and touched.
+        grants: What they are granted now.
         before_run: Asked inside the transaction about every new `PluginRun`; None while nobody starts runs.
     """
 
@@ -54,6 +56,7 @@ class ItemStore:
         self._writing = Lock()
         self.before_run: BeforeRun | None = None
         self.audit = Audit(database)
+        self.grants = Grants(database)
         with database.write() as connection:
             migrate(connection)
             self._schema = Schema.load(connection, registered=_is_registered(connection, mode))
@@ -83,12 +86,11 @@ class ItemStore:
     def reading(self, principal: Principal) -> Iterator[tuple[apsw.Connection, Schema, View]]:
         """One state of the pod, as `principal` sees it."""
         schema = self._schema
-        with self._watched(principal):
-            with self._database.read() as connection:
-                view = View(connection, principal)
-                yield connection, schema, view
-            if view.touched and principal.run_id is not None:
-                self.audit.read(principal.run_id, view.touched)
+        with self._database.read() as connection:
+            view = View(connection, principal)
+            yield connection, schema, view
+        if view.touched and principal.run_id is not None:
+            self.audit.read(principal.run_id, view.touched)
 
     def find_item(self, item_id: str, principal: Principal) -> Item | None:
         """An item, deleted or not; None if there is none that this principal sees."""
@@ -165,26 +167,25 @@ class ItemStore:
     @contextmanager
     def write(self, principal: Principal) -> Iterator[tuple[Writing, apsw.Connection]]:
         """One transaction; runs that it creates start after its commit, with the target as it is then."""
-        prepared: list[tuple[PreparedRun, str]] = []
+        prepared: list[tuple[PreparedRun, str, Principal]] = []
         targets: list[Item] = []
         try:
             # The schema is published before the next writer begins, and only once its definitions are committed.
             with self._writing:
                 with self._database.write() as connection:
-                    writing = Writing(connection, self._schema, self.now, principal, self.before_run)
+                    writing = Writing(connection, self._schema, self.now, principal, self.before_run, self.audit)
                     prepared = writing.prepared
-                    with self._watched(principal):
-                        yield writing, connection
-                        writing.flush()
+                    yield writing, connection
+                    writing.flush()
                     if writing.touched and principal.run_id is not None:
                         self.audit.wrote(connection, principal.run_id, writing.touched)
-                    targets = [writing.find_item(target_id) or {} for _, target_id in prepared]
+                    targets = [writing.find_item(target_id, run) or {} for _, target_id, run in prepared]
                 self._schema = writing.schema
         except BaseException:
-            for run, _ in prepared:
+            for run, _, _ in prepared:
                 run.abandon()
             raise
-        for (run, _), target in zip(prepared, targets, strict=True):
+        for (run, _, _), target in zip(prepared, targets, strict=True):
             run.start(target)
 
     # What plugin runs and the query language need
@@ -200,21 +201,23 @@ class ItemStore:
         self.update({"id": run_id, **known}, OWNER)
 
     def items_table(self, item_type: str | None, principal: Principal) -> ItemsTable:
-        """The items of one type, or of all, for SQL; `principal` sees all of them but secret properties."""
-        return ItemsTable(self._database, lambda: self._schema, item_type)
+        """The items of one type, or of all, for SQL, as `principal` sees them; secret properties are absent for everybody."""
+        return ItemsTable(self._database, lambda: self._schema, item_type, principal, self._note_rows)
 
     def edges_table(self, name: str | None, principal: Principal) -> EdgesTable:
         """The edges of one name, or all, for SQL."""
-        return EdgesTable(self._database, lambda: self._schema, name)
+        return EdgesTable(self._database, lambda: self._schema, name, principal, self._note_rows)
 
-    @contextmanager
-    def _watched(self, principal: Principal) -> Iterator[None]:
-        try:
-            yield
-        except Forbidden as error:
-            if principal.run_id is not None and "right" in error.details:
-                self.audit.refused(principal.run_id, error.details["right"])
-            raise
+    def note_dataset(self, dataset: str, principal: Principal) -> None:
+        """For the audit record: a query of a run reads a dataset."""
+        if principal.run_id is not None:
+            touched = Touched()
+            touched.add("dataset", dataset, "read")
+            self.audit.read(principal.run_id, touched)
+
+    def _note_rows(self, touched: Touched, principal: Principal) -> None:
+        if principal.run_id is not None:
+            self.audit.read(principal.run_id, touched)
 
     def _hides(self, item: Item) -> bool:
         return bool(item["deleted"]) and self._schema.registered

@@ -13,7 +13,8 @@ from typing import Any
 import apsw
 
 from datapod_server.errors import Failed, Invalid, NotFound
-from datapod_server.items.audit import Touched
+from datapod_server.items.audit import UNRESTRICTED, Audit, Touched
+from datapod_server.items.grants import rights_of_new_run
 from datapod_server.items.kinds import GREATEST_INTEGER, LEAST_INTEGER, STORED_AS, Stored, ValueType, to_stored
 from datapod_server.items.malformed import Malformed, json_kind
 from datapod_server.items.own import NOTED_TYPES
@@ -22,7 +23,8 @@ from datapod_server.items.reading import BASE, Item, read_items
 from datapod_server.items.runs import PLUGIN_RUN, BeforeRun, PreparedRun
 from datapod_server.items.schema import DEFINING_KEYS, Entry, Schema, contradiction
 from datapod_server.items.view import View
-from datapod_server.principal import OWNER, Principal
+from datapod_server.principal import OWNER, Principal, plugin_run
+from datapod_server.rights import parse_rights
 
 _ID = re.compile(r"[a-zA-Z0-9_-]{6,36}")
 _TYPE = re.compile(r"[a-zA-Z][a-zA-Z0-9_]{0,127}")
@@ -51,6 +53,7 @@ class Writing:
         clock: Callable[[], int],
         principal: Principal,
         before_run: BeforeRun | None,
+        audit: Audit,
     ) -> None:
         self._connection = connection
         self.schema = schema
@@ -58,6 +61,7 @@ class Writing:
         self._clock = clock
         self._principal = principal
         self._before_run = before_run
+        self._audit = audit
         self._permit = Permit(connection, principal)
         self._run_id = principal.run_id
         self._view: View | None = None
@@ -67,7 +71,8 @@ class Writing:
         self._touched: dict[int, int] = {}
         self._rows: dict[str, int] = {}
         self._next_row = next(row for (row,) in connection.execute("SELECT coalesce(max(row), 0) + 1 FROM items"))
-        self.prepared: list[tuple[PreparedRun, str]] = []
+        self.prepared: list[tuple[PreparedRun, str, Principal]] = []
+        """Runs to be started after the commit, the ids of their targets, and who they will be."""
 
     def create(self, properties: Mapping[str, Any]) -> str:
         """Store a new item; its id. Source: pod-protocol.md, 6.1."""
@@ -111,6 +116,8 @@ class Writing:
         if permitted is None:
             return
         properties = permitted
+        if item_type == PLUGIN_RUN and "pluginPermissions" in properties:
+            self._change_grant(item_id, properties["pluginPermissions"])
         now = self._clock()
         modified = properties.get("dateModified", now)
         if type(modified) is not int or not LEAST_INTEGER <= modified <= GREATEST_INTEGER:
@@ -315,6 +322,15 @@ class Writing:
             if key in properties and properties[key] != stored.get(key):
                 raise Invalid(f"A definition in the schema cannot be changed ({key} of {item_id}); define another name instead")
 
+    def _change_grant(self, run_id: str, permissions: Any) -> None:
+        if permissions is not None:
+            parse_rights(permissions)
+        self._audit_grant(run_id, permissions, restricted=True)
+
+    def _audit_grant(self, run_id: str, permissions: str | None, *, restricted: bool) -> None:
+        text = permissions or ("{}" if restricted else UNRESTRICTED)
+        self._audit.granted(self._connection, run_id, self._principal.label, text)
+
     def _permitted(self, row: int, item_id: str, item_type: str, properties: Mapping[str, Any]) -> Mapping[str, Any] | None:
         permitted: Mapping[str, Any] | None = properties
         if self._principal.rights is None:
@@ -352,10 +368,12 @@ class Writing:
         self.flush()
         if self._before_run is None:
             return
-        prepared = self._before_run(item_id, properties, self.find_item, self._principal)
+        rights = rights_of_new_run(self._connection, properties, self._principal)
+        prepared = self._before_run(item_id, properties, lambda other: self.find_item(other, self._principal), rights, self._principal)
         if prepared is None:
             return
-        self.prepared.append((prepared, str(properties["targetItemId"])))
+        self.prepared.append((prepared, str(properties["targetItemId"]), plugin_run(item_id, rights)))
+        self._audit_grant(item_id, properties.get("pluginPermissions"), restricted=rights is not None)
         for name, value in prepared.properties.items():
             if self.schema.find(name) is not None:
                 self._set(self._rows[item_id], name, value)

@@ -12,7 +12,7 @@ import ipaddress
 from datapod_server.errors import Forbidden, Invalid, NotFound, StaleToken, Unauthorized
 from datapod_server.messages import Request
 from datapod_server.pod import Pod
-from datapod_server.principal import OWNER, Principal, plugin_run
+from datapod_server.principal import OWNER, Principal
 from datapod_server.storage.keys import DatabaseKey
 from datapod_server.vault import Visit
 
@@ -68,7 +68,7 @@ def _token(visit: Visit, text: str, owner_key: str | None) -> tuple[Pod, Princip
     except (Forbidden, Invalid, NotFound, StaleToken) as error:
         visit.wrong_credentials()
         raise Unauthorized(_REFUSED) from error
-    return pod, plugin_run(token.run_id)
+    return pod, pod.items.grants.principal(token.run_id, restricted=token.restricted)
 
 
 def _basic(content: str) -> tuple[str, str]:

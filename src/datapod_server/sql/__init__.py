@@ -3,6 +3,7 @@
 lexer.py grammar.py       text to tree; every node keeps its place in the text
 tree.py                   the nodes: frozen, typed, without behaviour
 tables.py                 what a query needs from outside: tables, and an object that finds them
+narrowed.py               what a query of a plugin run may name
 environment.py            what all parts of one query share
 structures.py             values of expressions: atoms, rows, embeddings, beside their times
 operators.py naming.py    what operators do; values as names; `lengths.py`: how long texts and rows may become

@@ -62,8 +62,10 @@ class Engines(Protocol):
 class Queries:
     """SQL over one pod. Safe to use from several threads."""
 
-    def __init__(self, resolve: Resolve, engine: Engine) -> None:
+    def __init__(self, resolve: Resolve, engine: Engine, narrow: Callable[[Principal], Resolve] | None = None) -> None:
+        """`narrow`: what one principal may name; without it everybody may name what `resolve` finds."""
         self._resolve, self._engine = resolve, engine
+        self._narrow = narrow
         self._level: Level = "always"
 
     def set_optimization_level(self, level: str) -> None:
@@ -94,7 +96,7 @@ class Queries:
         self, clauses: Mapping[str, Any], *, principal: Principal, cancellation: Cancellation | None = None, timed: bool = True
     ) -> Result:
         """Run a query whose clauses come apart, each a text; `from` may be an object that describes a dataset."""
-        select, configured = select_of_clauses(clauses, self._resolve)
+        select, configured = select_of_clauses(clauses, self._resolve_for(principal))
         return self._run(select, principal, None, cancellation, configured=configured, timed=timed)
 
     def bind_lines(self, expressions: LineTexts) -> Lines:
@@ -162,8 +164,13 @@ class Queries:
             return interpret(bound, environment)
 
         valued = None if parameters is None else {name: (value, ALWAYS) for name, value in parameters.items()}
-        environment = Environment(self._resolve, principal, bind=bind, interpret=rows, parameters=valued, cancellation=cancellation)
+        environment = Environment(
+            self._resolve_for(principal), principal, bind=bind, interpret=rows, parameters=valued, cancellation=cancellation
+        )
         return environment
+
+    def _resolve_for(self, principal: Principal) -> Resolve:
+        return self._resolve if self._narrow is None else self._narrow(principal)
 
     def _compiled(self, bound: BoundQuery, environment: Environment, *, timed: bool) -> CompiledQuery | Uncovered | None:
         """The compiled form, or why there is none; None if nobody tried."""

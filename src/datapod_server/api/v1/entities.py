@@ -7,6 +7,7 @@ from urllib.parse import quote
 
 from datapod_server.api.router import Route
 from datapod_server.api.v1.bodies import json_body, prefers_202, wants_background
+from datapod_server.api.v1.narrowed import visible_datasets
 from datapod_server.entities.collection import Collection
 from datapod_server.entities.config import Config, read_config
 from datapod_server.entities.entry import Entry
@@ -28,7 +29,9 @@ def location(*path: str) -> Pairs:
 
 
 def list_ids(pod: Pod, request: Request) -> Response:
-    return Response.json(encode(_collection(pod, request).ids()))
+    collection = _collection(pod, request)
+    ids = collection.ids()
+    return Response.json(encode(visible_datasets(ids, request.principal) if collection.name == "datasets" else ids))
 
 
 def get_entity(pod: Pod, request: Request) -> Response:

@@ -11,7 +11,7 @@ from msgspec import Struct
 from datapod_server.errors import Invalid, NotFound, StaleToken, Unauthorized
 from datapod_server.items.malformed import Malformed
 from datapod_server.pod import Pod
-from datapod_server.principal import OWNER, Principal, plugin_run
+from datapod_server.principal import OWNER, Principal
 from datapod_server.storage.keys import DatabaseKey
 from datapod_server.vault import Visit
 
@@ -87,9 +87,10 @@ def authenticate(visit: Visit, owner_key: str, auth: Auth, *, create: bool) -> A
         raise Invalid("PluginAuth nonce should be 48 hex characters")
     token = visit.tokens.open(auth.data.nonce, auth.data.encrypted_permissions, owner_key)
     try:
-        return Asked(visit.unlock(owner_key, token.database_key, create=False, counted=False), plugin_run(token.run_id))
+        pod = visit.unlock(owner_key, token.database_key, create=False, counted=False)
     except (NotFound, Unauthorized) as error:  # the pod was removed, or made anew, since the run began
         raise StaleToken("Plugin credentials are no longer valid") from error
+    return Asked(pod, pod.items.grants.principal(token.run_id, restricted=token.restricted))
 
 
 def _malformed(error: Exception) -> Malformed:
