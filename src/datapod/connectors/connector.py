@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import abc
+import contextlib
 import logging
 from collections import Counter
 from collections.abc import Iterable, Iterator
@@ -53,6 +54,8 @@ class Connector(PluginBase):
         super().__init__(**keywords)
         self.report: Counter[str] = Counter()
         """After the run: how many records were `created`, `updated`, `unchanged`, `removed`, `broken`."""
+        self.resources = contextlib.ExitStack()
+        """What is to be closed after the run: `source = self.resources.enter_context(HttpSource(...))`."""
         self.failures: dict[str, SourceError] = {}
         """Streams that could not be read to their end, by name."""
 
@@ -73,18 +76,22 @@ class Connector(PluginBase):
             LoginNeeded: At once; the owner has to act first.
             ImportFailed: No stream could be read.
         """
-        streams = list(self.streams())
-        for number, stream in enumerate(streams):
-            try:
-                self._import(stream, number / len(streams), 1 / len(streams))
-            except LoginNeeded:
-                raise
-            except SourceError as error:
-                self.failures[stream.name] = error
-                logger.error("%s: %s", stream.name, error)
+        with self.resources:
+            streams = list(self.streams())
+            for number, stream in enumerate(streams):
+                self._try(stream, number / len(streams), 1 / len(streams))
         self._say()
         if streams and len(self.failures) == len(streams):
             raise ImportFailed("; ".join(f"{name}: {error}" for name, error in self.failures.items())[:1_500])
+
+    def _try(self, stream: Stream, done: float, share: float) -> None:
+        try:
+            self._import(stream, done, share)
+        except LoginNeeded:
+            raise
+        except SourceError as error:
+            self.failures[stream.name] = error
+            logger.error("%s: %s", stream.name, error)
 
     def _import(self, stream: Stream, done: float, share: float) -> None:
         cursor = Cursor(self.client, type(self).service or type(self).__name__, stream.name)

@@ -45,8 +45,10 @@ class Cursor:
         self.id = record_id(f"cursor of {service}", stream_name)
         self.service = service
         self.stream_name = stream_name
+        self._client = client
         found = [item for item in client.api.get_item(self.id) if not item.get("deleted")]
-        self.exists = bool(client.api.get_item(self.id) or client.api.search({"id": self.id, "deleted": True}))
+        self.exists = self.look()
+        """Also when it is deleted: then the state is lost, and writing the cursor revives it."""
         self.state: State = _state(found[0].get("cursorState"), stream_name) if found else {}
         """As of the last request that the pod took."""
         problems = client.api.search({"type": "ImportProblem", "streamName": stream_name, "deleted": False})
@@ -57,13 +59,21 @@ class Cursor:
         return part_id(self.id, "problem", external_id)
 
     def json(self, state: Mapping[str, Any], *, finished: bool = False, error: str | None = None) -> dict[str, Any]:
-        """The item, to create or to update."""
+        """What the item holds, with its id."""
         json_: dict[str, Any] = {"id": self.id, "cursorState": json.dumps(state, sort_keys=True), "deleted": False}
         if finished:
             json_ |= {"lastImport": milliseconds(datetime.now(UTC)), "importError": None}
         if error is not None:
             json_["importError"] = error
-        return json_ if self.exists else {**json_, "type": "ImportCursor", "service": self.service, "streamName": self.stream_name}
+        return json_
+
+    def new(self, json_: dict[str, Any]) -> dict[str, Any]:
+        """The same, for a pod that has no such cursor."""
+        return {**json_, "type": "ImportCursor", "service": self.service, "streamName": self.stream_name}
+
+    def look(self) -> bool:
+        """Whether the pod has this item, deleted or not."""
+        return bool(self._client.api.get_item(self.id) or self._client.api.search({"id": self.id, "deleted": True}))
 
 
 def _state(text: str | None, stream_name: str) -> State:

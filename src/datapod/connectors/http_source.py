@@ -74,7 +74,7 @@ class HttpSource:
         json: Any = None,
         follow: bool = True,
     ) -> httpx.Response:
-        """The answer, if its status is below 400. Repeats what fails in passing; renews the login once when it is refused.
+        """The answer, if its status is below 400. Repeats what fails in passing; renews the login when it is refused.
 
         Args:
             follow: Go where the source redirects to; otherwise the redirect is the answer.
@@ -86,17 +86,17 @@ class HttpSource:
         """
         address = self.base_url.join(url)
         arguments = {"params": params, "content": content, "json": json}
-        renewed = False
+        renewals = 0
         while True:
             response = self.retry.call(
                 lambda: self._once(method, address, dict(headers or {}), arguments, follow), f"{method} {address.host}"
             )
             if response.status_code != 401:
                 break
-            if renewed:
+            if renewals == self.login.max_renewals:
                 raise LoginNeeded(f"{address.host} refuses the login")
-            self.login.renew()
-            renewed = True
+            self.retry.call(self.login.renew, f"renewing the login at {address.host}")
+            renewals += 1
         if response.status_code >= 400:
             raise FatalError(f"{method} {_shown(address)} answered {response.status_code} {response.reason_phrase}", response.status_code)
         return response

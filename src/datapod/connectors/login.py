@@ -14,10 +14,12 @@ import time
 from collections.abc import Mapping
 from typing import Any, Protocol
 
+import httpx
+
 from datapod.authenticators.oauth import OAuthAuthenticator
 from datapod.authenticators.password import PasswordAuthenticator
 from datapod.client import PodClient
-from datapod.connectors.errors import LoginNeeded
+from datapod.connectors.errors import LoginNeeded, RetriableError
 from datapod.schema import Account, PluginRun
 
 logger = logging.getLogger("datapod.connectors")
@@ -25,6 +27,9 @@ logger = logging.getLogger("datapod.connectors")
 
 class Login(Protocol):
     """What `HttpSource` asks; called from the thread that makes the request."""
+
+    max_renewals: int
+    """How often `renew` may follow on one refused request."""
 
     def headers(self) -> Mapping[str, str]:
         """Of one request. Called before each; may ask the owner. Raises LoginNeeded."""
@@ -37,6 +42,8 @@ class Login(Protocol):
 
 class NoLogin:
     """For sources that are open to everybody."""
+
+    max_renewals = 1
 
     def headers(self) -> Mapping[str, str]:
         return {}
@@ -52,12 +59,12 @@ class BasicLogin:
         optional: An account without a password sends no credentials, instead of asking the owner.
     """
 
-    MAX_ATTEMPTS = 3
+    max_renewals = 3
 
     def __init__(self, client: PodClient, run: PluginRun, *, optional: bool = False) -> None:
         self._dialogue = PasswordAuthenticator(client, run)
         self._optional = optional
-        self._attempts = 0
+        self._renewals = 0
 
     def credentials(self) -> tuple[str, str] | None:
         """User name and password; None if the account has none and none are needed.
@@ -71,9 +78,9 @@ class BasicLogin:
         return None if self._optional else self._ask()
 
     def renew(self) -> None:
-        """What the account holds is wrong: ask the owner, at most `MAX_ATTEMPTS` times in a run."""
-        self._attempts += 1
-        if self._attempts > self.MAX_ATTEMPTS:
+        """What the account holds is wrong: ask the owner, at most `max_renewals` times in a run."""
+        self._renewals += 1
+        if self._renewals > self.max_renewals:
             raise LoginNeeded("User name and password were refused too often")
         self._ask()
 
@@ -103,6 +110,7 @@ class OAuthLogin:
         authenticator: Its `refresh_tokens` may answer `expires_in` (seconds) besides the tokens.
     """
 
+    max_renewals = 1
     EARLY_SECONDS = 60.0
     """A token is renewed so long before it expires."""
 
@@ -138,6 +146,10 @@ class OAuthLogin:
     def _exchanged(self, refresh_token: str) -> Mapping[str, Any] | None:
         try:
             tokens = self._authenticator.refresh_tokens(refresh_token)
+        except httpx.TransportError as error:
+            raise RetriableError(f"The token could not be renewed: {error or type(error).__name__}") from error
+        except RetriableError:
+            raise  # the refresh token may be good all the same
         except Exception as error:  # noqa: BLE001 - the author's code says "cannot refresh" by any exception
             logger.warning("the refresh token is no good any more: %s", error)
             return None

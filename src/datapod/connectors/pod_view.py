@@ -39,8 +39,14 @@ class PodView:
                 self.edges[item["id"]] = {(edge[_NAME], edge[_END]["id"]) for edge in known if not edge[_END].get("deleted")}
             self.items[item["id"]] = item
 
-    def revive(self, ids: Iterable[str]) -> None:
-        """Take back the deletion of these items, before they are loaded: a pod does not show the edges of deleted items.
+    def forget(self) -> None:
+        """What was read holds no more."""
+        self.items.clear()
+        self.edges.clear()
+        self._asked.clear()
+
+    def revive(self, ids: Iterable[str]) -> list[str]:
+        """Take back the deletion of these items, before they are loaded: a pod does not show edges to deleted items. Those it took back.
 
         This is not part of the batch. A run that is killed right after leaves an old version of the item, and the next one, whose cursor
         still stands before the record, brings it up to date.
@@ -48,6 +54,7 @@ class PodView:
         deleted = [item["id"] for item in self._search(list(dict.fromkeys(ids)), deleted=True, edges=False)]
         for part in _pieces(deleted):
             self.client.api.bulk(update_items=[{"id": item_id, "deleted": False} for item_id in part])
+        return deleted
 
     def load_parts_of(self, whole_ids: Iterable[str]) -> None:
         """Read the parts of these records, however deep below the main item, along the edges that lead to them."""

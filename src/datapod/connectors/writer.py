@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 import time
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import msgspec
@@ -54,7 +54,7 @@ class Writer:
         self._batch_records = batch_records
         self._waiting: list[Writable] = []
         self._waiting_bytes = 0
-        self._state: Mapping[str, Any] | None = None
+        self._state: Mapping[str, Any] = cursor.state
         self._written_at = time.monotonic()
 
     def put(self, entry: Writable) -> None:
@@ -70,43 +70,35 @@ class Writer:
         self._state = dict(state)
         due = len(self._waiting) >= self._batch_records or time.monotonic() - self._written_at > BATCH_SECONDS
         if due:
-            self._write(self._cursor_json())
+            self._write(lambda: self.cursor.json(self._state))
         return due
 
     def finish(self) -> None:
         """The stream was read to its end: write what waits, and the cursor of the last checkpoint with the time of this import."""
-        state = self.cursor.state if self._state is None else self._state
-        self._write(self.cursor.json(state, finished=True))
+        self._write(lambda: self.cursor.json(self._state, finished=True))
 
     def fail(self, reason: str) -> None:
         """Reading ended early: write what waits and note the reason; the cursor stays at the last checkpoint."""
-        state = self.cursor.state if self._state is None else self._state
-        self._write(self.cursor.json(state, error=reason))
+        self._write(lambda: self.cursor.json(self._state, error=reason))
 
-    def _cursor_json(self) -> Json | None:
-        return None if self._state is None else self.cursor.json(self._state)
-
-    def _write(self, cursor_json: Json | None) -> None:
+    def _write(self, cursor_json: Callable[[], Json] | None) -> None:
         entries = self._waiting
         counts = self._retry.call(lambda: self._attempt(entries, cursor_json), "writing to the pod")
         self.counts.update(counts)
         self._waiting, self._waiting_bytes, self._written_at = [], 0, time.monotonic()
         if cursor_json is not None:
             self.cursor.exists = True
-            if self._state is not None:
-                self.cursor.state = dict(self._state)
+            self.cursor.state = dict(self._state)
 
-    def _attempt(self, entries: list[Writable], cursor_json: Json | None) -> Counter[str]:
+    def _attempt(self, entries: list[Writable], cursor_json: Callable[[], Json] | None) -> Counter[str]:
         """Look at the pod, plan and write. Repeated as a whole: what came through the first time is no change the second time."""
         try:
-            return self._write_once(entries, cursor_json)
-        except PodConnectionError as error:
-            raise RetriableError(str(error)) from error
+            return self._write_once(entries, cursor_json() if cursor_json else None)
         except PodError as error:
-            if "UNIQUE constraint" in (error.message or ""):  # another run, or a repeated attempt, was faster
-                self.cursor.exists = self.cursor.exists or bool(self.client.api.get_item(self.cursor.id))
-                raise RetriableError(str(error)) from error
-            raise
+            # Another run, or an attempt whose answer was lost, may have been faster.
+            if not (isinstance(error, PodConnectionError) or "UNIQUE constraint" in (error.message or "")):
+                raise
+            raise RetriableError(str(error)) from error
 
     def _write_once(self, entries: list[Writable], cursor_json: Json | None) -> Counter[str]:
         view = self._view(entries)
@@ -120,12 +112,15 @@ class Writer:
         for edge in (edge for change in changes for edge in change.lost_edges):
             _delete_edge(self.client, edge)
         if cursor_json is not None:
-            end = plan.Change()
-            (end.update_items if "type" not in cursor_json else end.create_items).append(cursor_json)
-            changes.append(end)
+            changes.append(self._end(cursor_json))
         for parts in requests(changes):
             self.client.api.bulk(**parts)
         return counts
+
+    def _end(self, cursor_json: Json) -> plan.Change:
+        if self.cursor.exists or self.cursor.look():
+            return plan.Change(update_items=[cursor_json])
+        return plan.Change(create_items=[self.cursor.new(cursor_json)])
 
     def _view(self, entries: Iterable[Writable]) -> PodView:
         view = PodView(self.client)
@@ -140,7 +135,9 @@ class Writer:
         known = [record for record in records if record.contents or str(record.item.id) in view.items]
         parts = [str(part.item.id) for record in known for part in record.parts]
         shared = [str(entry.item.id) for record in records for entry in record.shared]
-        view.revive([*parts, *shared])
+        if view.revive([*parts, *shared]):
+            view.forget()
+            view.load([*whole_ids, *removed], edges=True)
         view.load(parts, edges=True)
         view.load(shared, edges=False)
         view.load_parts_of([*whole_ids, *removed])
