@@ -3,106 +3,13 @@
 from __future__ import annotations
 
 import json
-import shlex
 import signal
-from pathlib import Path
 
 import psutil
 import pytest
+from tests.runners.harbour import Harbour, is_gone
 
-# Strict, so that it reports its own cure: once a server answers /v4, these fail until the mark is taken away.
-PLUGINS = """
-import time
-
-from datapod import Item, PluginBase
-
-
-class Boat(Item):
-    name: str | None = None
-
-
-class Sails(PluginBase):
-    schema_classes = [Boat]
-
-    def run(self):
-        for number in (1, 2, 3):
-            assert self.client.create(Boat(name=f"boat {number}"))
-            self.set_progress(number / 4)
-
-
-class Sinks(PluginBase):
-    def run(self):
-        raise RuntimeError("hit an iceberg")
-
-
-class Drifts(PluginBase):
-    def run(self):
-        while True:
-            time.sleep(0.05)
-"""
 STALE = "Failure: Plugin credentials are no longer valid"
-
-
-def is_gone(pid):
-    try:
-        return psutil.Process(pid).status() == psutil.STATUS_ZOMBIE
-    except psutil.NoSuchProcess:
-        return True
-
-
-class Harbour:
-    """A registered account on a server of its own, whose runs of the image `boats` are processes and of `probe` a script."""
-
-    def __init__(self, start_server, wait_until, folder: Path) -> None:
-        self.folder = folder / "server"
-        self.folder.mkdir(parents=True)
-        (self.folder / "boats.py").write_text(PLUGINS)
-        self.told = self.folder / "told"
-        probe = self.folder / "probe.sh"
-        # Tells its environment and its process id, then waits.
-        probe.write_text(
-            f"#!/bin/sh\nenv -0 > {shlex.quote(str(self.told))}.part\nmv {self.told}.part {self.told}\nwhile :; do sleep 0.05; done\n"
-        )
-        probe.chmod(0o755)
-        self._start_server = start_server
-        self._options = ("--plugins-process", "boats", "--insecure-plugin-script", f"probe={probe}")
-        self._wait_until = wait_until
-        self.start()
-
-    def start(self) -> None:
-        self.server = self._start_server(*self._options)
-        keys = {"ownerKey": self.server.owner_key, "databaseKey": self.server.database_key}
-        assert self.server.http.post(self.server.address + "/v4/account", json=keys).status_code < 500
-
-    def run(self, name: str | None = None, image: str = "boats") -> str:
-        """Create a `PluginRun`; returns its id."""
-        run_id = "run-" + (name or image)
-        plugin = {} if name is None else {"pluginModule": "boats", "pluginName": name}
-        item = {"type": "PluginRun", "id": run_id, "targetItemId": run_id, "containerImage": image, **plugin}
-        answer = self.server.v4("create_item", item)
-        assert (answer.status_code, answer.json()) == (200, run_id), answer.text
-        return run_id
-
-    def item(self, run_id: str) -> dict:
-        return self.server.v4("get_item", run_id).json()[0]
-
-    def await_status(self, run_id: str, *statuses: str) -> dict:
-        self._wait_until(lambda: self.item(run_id).get("status") in statuses, seconds=30, what=f"status {statuses} of {run_id}")
-        return self.item(run_id)
-
-    def environment(self) -> dict[str, str]:
-        """What the probe was told."""
-        self._wait_until(self.told.exists, what="the probe's start")
-        return dict(entry.split("=", 1) for entry in self.told.read_text().split("\0") if entry)
-
-    def as_plugin(self, endpoint: str, payload: object, data: dict, owner_key: str | None = None):
-        body = {"auth": {"type": "PluginAuth", "data": data}, "payload": payload}
-        return self.server.http.post(f"{self.server.address}/v4/{owner_key or self.server.owner_key}/{endpoint}", json=body)
-
-    def processes(self) -> list[int]:
-        """The processes of the plugins of this server."""
-        family = psutil.Process(self.server.process.pid).children(recursive=True)
-        return [process.pid for process in family if str(self.folder) in " ".join(process.cmdline()) or "plugin" in process.cmdline()]
 
 
 @pytest.fixture

@@ -13,10 +13,12 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from datapod_server.errors import Failed, Forbidden, Invalid
-from datapod_server.principal import Kind, Principal
+from datapod_server.principal import Principal
+from datapod_server.rights import Rights
 from datapod_server.runners.backend import Backend, Launch, MissingProgram
 from datapod_server.runners.choice import choose_backend
 from datapod_server.runners.environment import RunVariables
+from datapod_server.runners.reach import Reach
 from datapod_server.runners.records import RecordDatabase, RunRecords
 from datapod_server.runners.settings import RunnerSettings
 from datapod_server.runners.supervision import Patience, RunItems, Supervision, write_last_state
@@ -29,7 +31,6 @@ FindItem = Callable[[str], Mapping[str, Any] | None]
 ChooseBackend = Callable[[str, RunnerSettings], Backend]
 
 _STARTS_NOTHING = frozenset({"", "none"})
-_FOR_OWNERS_ONLY = ("pluginPermissions", "pluginRestart", "pluginSchedule")
 
 
 class Runners:
@@ -58,13 +59,17 @@ class Runners:
         self._lock = threading.Lock()
         self._alive: dict[str, Supervision] = {}
         self._closed = False
+        self.reach = Reach(self.find_living, items.find_run)
 
-    def before_run(self, run_id: str, properties: Mapping[str, Any], find_item: FindItem, principal: Principal) -> PreparedRun | None:
+    def before_run(
+        self, run_id: str, properties: Mapping[str, Any], find_item: FindItem, rights: Rights | None, principal: Principal
+    ) -> PreparedRun | None:
         """Check a new `PluginRun` item inside the transaction that creates it.
 
         Args:
             properties: Those of the new item.
-            find_item: An item as it stands in the transaction, this run included; None for an unknown or deleted one.
+            find_item: An item as it stands in the transaction, this run included, and as the asker sees it; None for an unknown one.
+            rights: What the run is granted; None: it is unrestricted.
 
         Returns:
             The run to start after the commit, or None if it starts nothing.
@@ -77,14 +82,15 @@ class Runners:
         image, target_id = _text(properties, "containerImage"), _text(properties, "targetItemId")
         if find_item(target_id) is None:
             raise Invalid(f"Failed to find target item {target_id} to run a plugin against")
-        self._check_rights(image, properties, principal)
         if image in _STARTS_NOTHING:
             return None
+        self._check_rights(properties, rights)
         backend = self._checked_backend(image, run_id, properties)
-        additions: dict[str, int] = {}
+        name = backend.container_name(self._owner_key, image, run_id)
+        additions: dict[str, int | str] = {} if name is None else {"containerId": name}
         if backend.shares_network and properties.get("webserverPort") is None:
             additions["webserverPort"] = _free_port()
-        token = self._tokens.mint(self._owner_key, self._database_key, run_id)
+        token = self._tokens.mint(self._owner_key, self._database_key, run_id, restricted=rights is not None)
         return PreparedRun(self, run_id, image, backend, token, additions)
 
     def busy(self) -> bool:
@@ -98,11 +104,21 @@ class Runners:
             write_last_state(self._items, run_id, None, "The server was restarted")
             self._records.end(run_id, None, b"")
 
+    def find_living(self, run_id: str) -> Supervision | None:
+        """The run, if its process, container or Job is alive."""
+        with self._lock:
+            return self._alive.get(run_id)
+
     def output(self, run_id: str) -> bytes | None:
         """The newest 1 MiB of what a run printed so far; None for a run that this pod never started."""
-        with self._lock:
-            supervision = self._alive.get(run_id)
+        supervision = self.find_living(run_id)
         return self._records.find_output(run_id) if supervision is None else supervision.output.content()
+
+    def note(self, run_id: str, text: str) -> None:
+        """Add a line of the server's to what a living run printed; does nothing for others."""
+        supervision = self.find_living(run_id)
+        if supervision is not None:
+            supervision.output.append(text.encode())
 
     def close(self) -> None:
         """End every run in good order, and return when their last states are written."""
@@ -114,19 +130,12 @@ class Runners:
         for supervision in alive:
             supervision.join()
 
-    def _check_rights(self, image: str, properties: Mapping[str, Any], principal: Principal) -> None:
-        named = [name for name in _FOR_OWNERS_ONLY if properties.get(name) is not None]
-        if named and principal.kind is Kind.RUN:
-            raise Forbidden(f"Permission denied: write PluginRun.{named[0]}", right=f"write PluginRun.{named[0]}")
-        if image in _STARTS_NOTHING:
-            return
-        if properties.get("pluginRestart") == "never":
-            named.remove("pluginRestart")
-        if named:
-            # Ignoring a declaration would give the run every right of its owner; ignoring the others would break a promise.
-            raise Invalid(f"This version does not carry out {named[0]}: leave it out to start the run once and unrestricted")
-        if self._settings.unrestricted == "deny":
+    def _check_rights(self, properties: Mapping[str, Any], rights: Rights | None) -> None:
+        if rights is None and self._settings.unrestricted == "deny":
             raise Forbidden("Unrestricted plugin runs are not allowed on this server")
+        named = [name for name in ("pluginRestart", "pluginSchedule") if properties.get(name) not in (None, "never")]
+        if named:
+            raise Invalid(f"This version does not carry out {named[0]}: leave it out to start the run once")
 
     def _checked_backend(self, image: str, run_id: str, properties: Mapping[str, Any]) -> Backend:
         try:
@@ -145,7 +154,7 @@ class Runners:
         run_id = prepared.run_id
         variables = RunVariables(self._settings.callback_address, run_id, self._owner_key, prepared.token, target)
         supervision = Supervision(
-            Launch(prepared.image, run_id, self._owner_key, variables.as_environment()),
+            Launch(prepared.image, run_id, self._owner_key, variables.as_environment(), prepared.container_name),
             prepared.backend,
             items=self._items,
             records=self._records,
@@ -174,7 +183,7 @@ class PreparedRun:
     """A checked run between the transaction that creates its item and its start. Exactly one of the two methods is called."""
 
     def __init__(
-        self, runners: Runners, run_id: str, image: str, backend: Backend, token: SealedToken, properties: Mapping[str, int]
+        self, runners: Runners, run_id: str, image: str, backend: Backend, token: SealedToken, properties: Mapping[str, int | str]
     ) -> None:
         self._runners = runners
         self.run_id = run_id
@@ -183,6 +192,12 @@ class PreparedRun:
         self.token = token
         self.properties = properties
         """To be stored in the run's item before the commit, as far as the schema knows their names."""
+
+    @property
+    def container_name(self) -> str | None:
+        """The name under which the run will be known outside of the server, if it gets one."""
+        name = self.properties.get("containerId")
+        return None if name is None else str(name)
 
     def start(self, target: Mapping[str, Any]) -> None:
         """Called after the commit, with the target item as it is then; returns without waiting for the process."""

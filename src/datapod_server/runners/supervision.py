@@ -70,6 +70,7 @@ class Supervision:
         self._settings = settings
         self._patience = patience
         self._clock = clock
+        self._running: Running | None = None
         self._stop_reason: str | None = None
         self._waiting_for: tuple[str, float] | None = None
         self._thread = threading.Thread(target=self._live, name=f"run {launch.run_id[:8]}", daemon=True)
@@ -83,6 +84,10 @@ class Supervision:
         """Have the run ended; `reason` becomes its `error` unless it reached a final state by itself."""
         self._stop_reason = reason
 
+    def host(self) -> str | None:
+        """Where its web server can be reached; None before the start. Any thread may ask."""
+        return None if self._running is None else self._running.host()
+
     def join(self) -> None:
         """Wait until the run has ended and its last state is written."""
         self._thread.join()
@@ -91,7 +96,7 @@ class Supervision:
         end: Exit | None = None
         error = _NOTHING_TO_WRITE
         try:
-            running = self._backend.start(self.launch, self.output.append)
+            self._running = running = self._backend.start(self.launch, self.output.append)
             try:
                 end, error = self._watch(running)
             finally:

@@ -6,6 +6,7 @@ accounts.py   the account call
 items.py      items, edges, search, bulk, definitions
 files.py      upload and download
 runs.py       what plugin runs printed
+plugins.py    talking to plugin runs and about them
 version.py    which server this is
 routing.py    the table of endpoints
 

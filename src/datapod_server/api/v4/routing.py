@@ -7,11 +7,12 @@ from typing import Any
 
 import msgspec
 
-from datapod_server.api.v4 import files, items, runs
+from datapod_server.api.v4 import files, grants, items, plugins, runs
 from datapod_server.api.v4.accounts import create_account
 from datapod_server.api.v4.envelope import Asked, Envelope, authenticate, decode, encode
 from datapod_server.api.v4.errors import no_such_endpoint
 from datapod_server.api.v4.version import get_version
+from datapod_server.errors import Forbidden
 from datapod_server.items.bulk import Bulk, NewEdge
 from datapod_server.items.definitions import Definitions
 from datapod_server.items.malformed import Malformed
@@ -42,6 +43,12 @@ ENDPOINTS = {
         "get_file": Endpoint(files.FileName, files.get_file),
         "delete_file": Endpoint(files.FileItem, files.delete_file),
         "get_pluginrun_log": Endpoint(str, runs.get_log),
+        "plugin/status": Endpoint(plugins.RunIds, plugins.get_statuses),
+        "plugin/api": Endpoint(plugins.RunId, plugins.get_api),
+        "plugin/api/call": Endpoint(plugins.PluginCall, plugins.call_api),
+        "plugin/grant": Endpoint(grants.Grant, grants.set_grant),
+        "plugin/audit": Endpoint(grants.RunId, grants.get_audit),
+        "trigger/status": Endpoint(plugins.TriggerStatus, plugins.note_trigger_status),
     },
     "v5": {"schema": Endpoint(Definitions, items.define, creates_account=False)},
 }
@@ -62,8 +69,8 @@ def answer(visit: Visit, request: Request) -> Response:
         case ["v4", owner_key, name, credentials, sha256] if name in UPLOADS and owner_key and credentials:
             visit.admit(owner_key)
             return UPLOADS[name](visit, request, owner_key, credentials, sha256)
-        case [("v4" | "v5") as version, owner_key, name] if owner_key and name in ENDPOINTS[version]:
-            return _call(visit, request, owner_key, ENDPOINTS[version][name])
+        case [("v4" | "v5") as version, owner_key, *names] if owner_key and "/".join(names) in ENDPOINTS[version]:
+            return _call(visit, request, owner_key, ENDPOINTS[version]["/".join(names)])
     return no_such_endpoint()
 
 
@@ -73,6 +80,9 @@ def _call(visit: Visit, request: Request, owner_key: str, endpoint: Endpoint) ->
     asked = authenticate(visit, owner_key, envelope.auth, create=endpoint.creates_account)
     try:
         result = endpoint.handle(asked, envelope.payload)
+    except Forbidden as error:
+        asked.pod.items.audit.note_refusal(asked.principal, error)
+        raise
     except Malformed as error:
         raise error.below("payload") from error
     return result if isinstance(result, Response) else Response.json(encode(result))
