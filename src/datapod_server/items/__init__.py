@@ -17,6 +17,7 @@ writing.py      one write transaction: create, update, delete, edges
 bulk.py         many of them at once
 definitions.py  the schema call
 store.py        `ItemStore`: all of it, safe for several threads
+changes.py      what a transaction is about to commit, for those who react to it
 runs.py         the hook that starts plugin runs
 files.py        `FileStore`: encrypted files and their keys
 tables.py       items and edges as tables of the query language

@@ -89,6 +89,6 @@ def add_ends(connection: apsw.Connection, items: dict[int, Item], view: View) ->
         items[row].update(_source=source, _target=target, _edge=name)
 
 
-def rows_as_json(rows: Iterable[int]) -> str:
-    """A list of row numbers as one parameter, for `json_each`."""
+def rows_as_json(rows: Iterable[int | str]) -> str:
+    """A list of row numbers, or of texts, as one parameter, for `json_each`."""
     return msgspec.json.encode(list(rows)).decode()

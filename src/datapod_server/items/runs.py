@@ -8,7 +8,7 @@ from typing import Any, Protocol
 from datapod_server.principal import Principal
 from datapod_server.rights import Rights
 
-PLUGIN_RUN = "PluginRun"
+PLUGIN_RUN, TRIGGER = "PluginRun", "Trigger"
 Item = dict[str, Any]
 
 
@@ -33,3 +33,6 @@ BeforeRun = Callable[[str, Mapping[str, Any], Callable[[str], Mapping[str, Any] 
 """Called inside the transaction for every created `PluginRun`, with its id, its properties as sent, a way to read items as the asker sees
 them in the transaction, what the run is granted (None: it is unrestricted), and who asks. What it raises rolls the transaction back; None:
 nothing is to be started."""
+
+BeforeChange = Callable[[Mapping[str, Any]], None]
+"""Called inside the transaction for every update of a `PluginRun` with the properties that it sets; what it raises rolls it back."""

@@ -16,7 +16,7 @@ from datapod_server.errors import Invalid
 from datapod_server.items.edges import Direction, attach_edges
 from datapod_server.items.kinds import GREATEST_INTEGER, LEAST_INTEGER, ValueType, to_stored
 from datapod_server.items.malformed import Malformed, json_kind
-from datapod_server.items.reading import BASE, Item, read_items
+from datapod_server.items.reading import BASE, Item, read_items, rows_as_json
 from datapod_server.items.schema import Schema
 from datapod_server.items.view import EVERYWHERE, View
 
@@ -90,6 +90,14 @@ class Search:
             if self._edges[key]:
                 attach_edges(connection, schema, found, direction, key, view, deleted_ends=not schema.registered)
         return list(found.values())
+
+    def among(self, connection: apsw.Connection, schema: Schema, view: View, rows: Iterable[int]) -> set[int]:
+        """Which of the items with these row numbers match, whatever limit and offset; none while a property is unknown."""
+        if any(schema.find(name) is None for name, _, _ in self._properties):
+            return set()
+        statement, parameters = self._statement(schema, view, with_properties=True)
+        chosen = f"SELECT row FROM ({statement}) WHERE row IN (SELECT value FROM json_each(?))"  # noqa: S608 - a statement of this module
+        return {row for (row,) in connection.execute(chosen, (*parameters, rows_as_json(rows)))}
 
     def _add_condition(self, key: str, value: Any) -> None:
         if key.startswith(("[", "~[")):

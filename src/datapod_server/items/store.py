@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from threading import Lock
 from typing import Any, Literal
@@ -17,12 +17,13 @@ import apsw
 from datapod_server.errors import NotFound
 from datapod_server.items.audit import Audit, Touched
 from datapod_server.items.bulk import Bulk, BulkAnswer, NewEdge, carry_out, parse_searches
+from datapod_server.items.changes import Changes, Committing
 from datapod_server.items.definitions import Definitions, define_all
 from datapod_server.items.edges import Direction, list_edges
 from datapod_server.items.grants import Grants
 from datapod_server.items.migrations import migrate
 from datapod_server.items.reading import BASE, Item, read_items
-from datapod_server.items.runs import PLUGIN_RUN, BeforeRun, PreparedRun
+from datapod_server.items.runs import PLUGIN_RUN, BeforeChange, BeforeRun, PreparedRun
 from datapod_server.items.schema import Schema
 from datapod_server.items.search import Search
 from datapod_server.items.tables import EdgesTable, ItemsTable
@@ -48,6 +49,8 @@ class ItemStore:
         audit: What plugin runs were granted and touched.
         grants: What they are granted now.
         before_run: Asked inside the transaction about every new `PluginRun`; None while nobody starts runs.
+        before_change: Asked likewise about every update of one.
+        committing: Told of every transaction before and after its commit; None while nobody reacts.
     """
 
     def __init__(self, database: Database, mode: AccountMode = "auto") -> None:
@@ -55,6 +58,8 @@ class ItemStore:
         self._mode = mode
         self._writing = Lock()
         self.before_run: BeforeRun | None = None
+        self.before_change: BeforeChange | None = None
+        self.committing: Committing | None = None
         self.audit = Audit(database)
         self.grants = Grants(database)
         with database.write() as connection:
@@ -169,17 +174,19 @@ class ItemStore:
         """One transaction; runs that it creates start after its commit, with the target as it is then."""
         prepared: list[tuple[PreparedRun, str, Principal]] = []
         targets: list[Item] = []
+        after: Callable[[], None] | None = None
         try:
             # The schema is published before the next writer begins, and only once its definitions are committed.
             with self._writing:
                 with self._database.write() as connection:
-                    writing = Writing(connection, self._schema, self.now, principal, self.before_run, self.audit)
+                    writing = Writing(connection, self._schema, self.now, principal, self.before_run, self.before_change, self.audit)
                     prepared = writing.prepared
                     yield writing, connection
                     writing.flush()
                     if writing.touched and principal.run_id is not None:
                         self.audit.wrote(connection, principal.run_id, writing.touched)
                     targets = [writing.find_item(target_id, run) or {} for _, target_id, run in prepared]
+                    after = None if self.committing is None else self.committing(self._changes(connection, writing, principal))
                 self._schema = writing.schema
         except BaseException:
             for run, _, _ in prepared:
@@ -187,6 +194,12 @@ class ItemStore:
             raise
         for (run, _, _), target in zip(prepared, targets, strict=True):
             run.start(target)
+        if after is not None:
+            after()
+
+    def _changes(self, connection: apsw.Connection, writing: Writing, principal: Principal) -> Changes:
+        schemas, rows = (self._schema, writing.schema), (writing.created_rows, writing.changed_rows)
+        return Changes(connection, self._database.read, schemas, principal, writing.watched_items, rows)
 
     # What plugin runs and the query language need
 
@@ -210,10 +223,7 @@ class ItemStore:
 
     def note_dataset(self, dataset: str, principal: Principal) -> None:
         """For the audit record: a query of a run reads a dataset."""
-        if principal.run_id is not None:
-            touched = Touched()
-            touched.add("dataset", dataset, "read")
-            self.audit.read(principal.run_id, touched)
+        self.audit.note(principal, "dataset", dataset, "read")
 
     def _note_rows(self, touched: Touched, principal: Principal) -> None:
         if principal.run_id is not None:

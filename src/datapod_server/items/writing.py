@@ -20,7 +20,7 @@ from datapod_server.items.malformed import Malformed, json_kind
 from datapod_server.items.own import NOTED_TYPES
 from datapod_server.items.permit import LINKS, Permit
 from datapod_server.items.reading import BASE, Item, read_items
-from datapod_server.items.runs import PLUGIN_RUN, BeforeRun, PreparedRun
+from datapod_server.items.runs import PLUGIN_RUN, TRIGGER, BeforeChange, BeforeRun, PreparedRun
 from datapod_server.items.schema import DEFINING_KEYS, Entry, Schema, contradiction
 from datapod_server.items.view import View
 from datapod_server.principal import OWNER, Principal, plugin_run
@@ -29,6 +29,7 @@ from datapod_server.rights import parse_rights
 _ID = re.compile(r"[a-zA-Z0-9_-]{6,36}")
 _TYPE = re.compile(r"[a-zA-Z][a-zA-Z0-9_]{0,127}")
 _SPECIAL = frozenset({"id", "type", "dateCreated", "dateModified", "dateServerModified", "deleted", "rowid"})
+_WATCHED = frozenset({PLUGIN_RUN, TRIGGER})
 _FLUSH_AT = 20_000
 
 _INSERT = {
@@ -53,6 +54,7 @@ class Writing:
         clock: Callable[[], int],
         principal: Principal,
         before_run: BeforeRun | None,
+        before_change: BeforeChange | None,
         audit: Audit,
     ) -> None:
         self._connection = connection
@@ -61,6 +63,7 @@ class Writing:
         self._clock = clock
         self._principal = principal
         self._before_run = before_run
+        self._before_change = before_change
         self._audit = audit
         self._permit = Permit(connection, principal)
         self._run_id = principal.run_id
@@ -71,6 +74,10 @@ class Writing:
         self._touched: dict[int, int] = {}
         self._rows: dict[str, int] = {}
         self._next_row = next(row for (row,) in connection.execute("SELECT coalesce(max(row), 0) + 1 FROM items"))
+        self.first_row = self._next_row
+        self.changed_rows: set[int] = set()
+        self.watched_items: dict[tuple[str, str], frozenset[str]] = {}
+        """Type and id of the `PluginRun` and `Trigger` items that were written, and the names that were set."""
         self.prepared: list[tuple[PreparedRun, str, Principal]] = []
         """Runs to be started after the commit, the ids of their targets, and who they will be."""
 
@@ -98,8 +105,10 @@ class Writing:
         self._insert(item_id, item_type, properties)
         if self._run_id is not None:
             self._note_maker(item_id, item_type, properties)
-        if item_type == PLUGIN_RUN:
-            self._prepare_run(item_id, properties)
+        if item_type in _WATCHED:
+            self._note_watched(item_type, item_id, properties)
+            if item_type == PLUGIN_RUN:
+                self._prepare_run(item_id, properties)
         return item_id
 
     def define(self, entry: Entry) -> str:
@@ -116,8 +125,9 @@ class Writing:
         if permitted is None:
             return
         properties = permitted
-        if item_type == PLUGIN_RUN and "pluginPermissions" in properties:
-            self._change_grant(item_id, properties["pluginPermissions"])
+        if item_type in _WATCHED:
+            self._note_watched(item_type, item_id, properties)
+            self._check_change(item_type, item_id, properties)
         now = self._clock()
         modified = properties.get("dateModified", now)
         if type(modified) is not int or not LEAST_INTEGER <= modified <= GREATEST_INTEGER:
@@ -134,6 +144,7 @@ class Writing:
             "UPDATE items SET dateModified = ?, dateServerModified = ?, deleted = coalesce(?, deleted) WHERE row = ?",
             (modified, now, deleted, row),
         )
+        self.changed_rows.add(row)
 
     def delete(self, item_id: str) -> None:
         """Mark an item deleted. Source: pod-protocol.md, 6.4."""
@@ -208,6 +219,7 @@ class Writing:
             self._connection.executemany(
                 "UPDATE items SET dateServerModified = ? WHERE row = ?", [(now, row) for row, now in self._touched.items()]
             )
+            self.changed_rows.update(self._touched)
             self._touched.clear()
 
     def find_item(self, item_id: str, principal: Principal = OWNER) -> Item | None:
@@ -216,6 +228,10 @@ class Writing:
         view = View(self._connection, principal)
         rows = self._connection.execute(f"SELECT {BASE} FROM items WHERE id = ? AND {view.visible('items')}", (item_id,))  # noqa: S608
         return next((item for _, item in read_items(self._connection, self.schema, rows, view)), None)
+
+    @property
+    def created_rows(self) -> range:
+        return range(self.first_row, self._next_row)
 
     def view(self) -> View:
         """What the asker sees, as this transaction has it."""
@@ -321,6 +337,18 @@ class Writing:
         for key in DEFINING_KEYS[item_type]:
             if key in properties and properties[key] != stored.get(key):
                 raise Invalid(f"A definition in the schema cannot be changed ({key} of {item_id}); define another name instead")
+
+    def _note_watched(self, item_type: str, item_id: str, properties: Mapping[str, Any]) -> None:
+        written = self.watched_items.get((item_type, item_id), frozenset())
+        self.watched_items[item_type, item_id] = written | properties.keys()
+
+    def _check_change(self, item_type: str, item_id: str, properties: Mapping[str, Any]) -> None:
+        if item_type != PLUGIN_RUN:
+            return
+        if self._before_change is not None:
+            self._before_change(properties)
+        if "pluginPermissions" in properties:
+            self._change_grant(item_id, properties["pluginPermissions"])
 
     def _change_grant(self, run_id: str, permissions: Any) -> None:
         if permissions is not None:
