@@ -83,6 +83,13 @@ class Audit:
         """Recorded within a second."""
         self._add_later(run_id, touched)
 
+    def note(self, principal: Principal, kind: str, name: str, direction: str) -> None:
+        """Recorded within a second, if a run asks: one thing of another kind than items and edges."""
+        if principal.run_id is not None:
+            touched = Touched()
+            touched.add(kind, name, direction)
+            self._add_later(principal.run_id, touched)
+
     def note_refusal(self, principal: Principal, error: Exception) -> None:
         """Recorded within a second, if a run was refused for a missing right; the transaction that was refused is rolled back."""
         if principal.run_id is not None and isinstance(error, Forbidden) and "right" in error.details:

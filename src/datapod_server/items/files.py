@@ -16,6 +16,9 @@ from collections.abc import Callable, Iterable, Iterator
 import apsw
 
 from datapod_server.errors import Conflict, Invalid, NotFound
+from datapod_server.items.view import EVERYWHERE, View
+from datapod_server.principal import OWNER, Principal
+from datapod_server.rights import Level, Rights
 from datapod_server.storage.blobs import Blobs, FileKey
 from datapod_server.storage.sqlite import Database
 
@@ -25,20 +28,22 @@ _KEY_OF = """
 SELECT key.value, nonce.value FROM strings AS sha256
 JOIN strings AS key ON key.item = sha256.item AND key.name = (SELECT number FROM names WHERE name = 'key')
 JOIN strings AS nonce ON nonce.item = sha256.item AND nonce.name = (SELECT number FROM names WHERE name = 'nonce')
-WHERE sha256.name = (SELECT number FROM names WHERE name = 'sha256') AND sha256.value = ?1 LIMIT 1
+JOIN items ON items.row = sha256.item
+WHERE sha256.name = (SELECT number FROM names WHERE name = 'sha256') AND sha256.value = ?1 AND {seen} LIMIT 1
 """
 _FILE_ITEM = """
 SELECT items.row, sha256.value, key.value, nonce.value FROM items
 LEFT JOIN strings AS sha256 ON sha256.item = items.row AND sha256.name = (SELECT number FROM names WHERE name = 'sha256')
 LEFT JOIN strings AS key ON key.item = items.row AND key.name = (SELECT number FROM names WHERE name = 'key')
 LEFT JOIN strings AS nonce ON nonce.item = items.row AND nonce.name = (SELECT number FROM names WHERE name = 'nonce')
-WHERE items.id = ?1
+WHERE items.id = ?1 AND {seen}
 """
 _SET = "INSERT OR REPLACE INTO strings SELECT ?1, number, ?3 FROM names WHERE name = ?2"
 _ERASE = "DELETE FROM strings WHERE item = ?1 AND name IN (SELECT number FROM names WHERE name IN ('key', 'nonce'))"
 _TOUCH = "UPDATE items SET dateServerModified = ?2 WHERE row = ?1"
 _DELETE = "UPDATE items SET deleted = 1, dateModified = ?2, dateServerModified = ?2 WHERE row = ?1"
 _LIVE_ITEMS_OF = f"SELECT row FROM items WHERE NOT deleted AND row IN ({_NAMED})"  # noqa: S608 - both parts stand above
+_FILES_NAMED = f"SELECT 1 FROM items WHERE type = 'File' AND NOT deleted AND row IN ({_NAMED})"  # noqa: S608 - as above
 _HAS_KEY = "SELECT 1 FROM strings WHERE item = ?1 AND name = (SELECT number FROM names WHERE name = 'key')"
 
 
@@ -55,46 +60,54 @@ class FileStore:
         self._clock = clock
         self._settling = threading.Lock()
 
-    def store(self, sha256: str, chunks: Iterable[bytes]) -> None:
+    def store(self, sha256: str, chunks: Iterable[bytes], principal: Principal) -> None:
         """Take in the content of a file that at least one item names.
+
+        Content that is stored, but under no item that the asker sees, is checked like new content, and his items get its key: so he does
+        not learn that it was there.
 
         Raises:
             Invalid: `sha256` is no hash, or not that of the content.
+            Forbidden: The asker may write such an item, but no files.
             Conflict: The file is stored already; the content is not looked at.
             NotFound: No item names this hash, compared as text.
             Failed: The disk is full or broken. Nothing is left behind in any of these cases.
         """
         if not _HASH.fullmatch(sha256):
             raise Invalid(f"File name {sha256[:80]} is no sha256 hash: it must be 64 hex digits")
-        if self._is_stored(sha256):
+        if principal.rights is not None:
+            self._check_upload(sha256, principal.rights)
+        if self._is_stored(sha256, principal):
             raise _already_stored()
         draft = self._blobs.receive(chunks)
         try:
             if draft.sha256 != sha256.lower():
                 raise Invalid(f"Expected file sha256 hash differs from calculated {draft.sha256}")
             with self._settling:
-                if self._is_stored(sha256):  # somebody else sent the same content meanwhile
+                if self._is_stored(sha256, principal):  # somebody else sent the same content meanwhile
                     raise _already_stored()
+                known = self._find_key(sha256, OWNER) if self._blobs.exists(sha256) else None
                 with self._database.write() as connection:
-                    self._set_key(connection, sha256, draft.key)
-                draft.keep(sha256)
+                    self._set_key(connection, sha256, known or draft.key)
+                if known is None:
+                    draft.keep(sha256)
         finally:
             draft.discard()
 
-    def read(self, sha256: str) -> Iterator[bytes]:
+    def read(self, sha256: str, principal: Principal) -> Iterator[bytes]:
         """The content in pieces.
 
         Raises:
-            NotFound: It is not stored, or no item has its key.
+            NotFound: It is not stored, or no item that the asker sees has its key.
         """
-        with self._database.read() as connection:
-            found = connection.execute(_KEY_OF, (sha256,)).fetchone()
-        pieces = None if found is None else self._blobs.read(sha256, FileKey(*found))
+        readable = principal.rights is None or principal.rights.files is not Level.NONE
+        found = self._find_key(sha256, principal) if readable else None
+        pieces = None if found is None else self._blobs.read(sha256, found)
         if pieces is None:
             raise NotFound(f"File {sha256[:80]} not found")
         return pieces
 
-    def delete(self, item_id: str) -> None:
+    def delete(self, item_id: str, principal: Principal) -> None:
         """Mark a file's item deleted, and remove the content unless another live item names it. Source: pod-protocol.md, 11.6.
 
         An item that was made after the upload has no key of its own: it inherits the one of the deleted item, or nobody could read
@@ -102,12 +115,15 @@ class FileStore:
 
         Raises:
             NotFound: There is no such item.
+            Forbidden: It may be seen, but not deleted.
         """
         with self._settling:
             with self._database.write() as connection:
-                found = connection.execute(_FILE_ITEM, (item_id,)).fetchone()
+                found = connection.execute(_FILE_ITEM.format(seen=_seen(connection, principal)), (item_id,)).fetchone()
                 if found is None:
                     raise NotFound(f"Item with id {item_id} not found")
+                if principal.rights is not None:
+                    principal.rights.require(_writes_files(principal.rights), "files write")
                 row, sha256, key, nonce = found
                 connection.execute(_DELETE, (row, self._clock()))
                 connection.execute(_ERASE, (row,))
@@ -121,17 +137,26 @@ class FileStore:
     def close(self) -> None:
         self._blobs.close()
 
-    def _is_stored(self, sha256: str) -> bool:
-        """Whether the content is there and can be read."""
-        if not self._blobs.exists(sha256):
-            return False
+    def _is_stored(self, sha256: str, principal: Principal) -> bool:
+        """Whether the content is there, and the asker sees an item that has its key."""
+        return self._blobs.exists(sha256) and self._find_key(sha256, principal) is not None
+
+    def _find_key(self, sha256: str, principal: Principal) -> FileKey | None:
         with self._database.read() as connection:
-            return connection.execute(_KEY_OF, (sha256,)).fetchone() is not None
+            found = connection.execute(_KEY_OF.format(seen=_seen(connection, principal)), (sha256,)).fetchone()
+        return None if found is None else FileKey(*found)
+
+    def _check_upload(self, sha256: str, rights: Rights) -> None:
+        with self._database.read() as connection:
+            named = connection.execute(_FILES_NAMED, (sha256,)).fetchone()
+        if named is None or rights.write.of("File") is None:
+            raise _no_item(sha256)
+        rights.require(rights.files is Level.WRITE, "files write")
 
     def _set_key(self, connection: apsw.Connection, sha256: str, key: FileKey) -> None:
         rows = [row for (row,) in connection.execute(_NAMED, (sha256,))]
         if not rows:
-            raise NotFound(f"Item with sha256 {sha256} not found in database")
+            raise _no_item(sha256)
         self._hand_over(connection, rows, key)
 
     def _hand_over(self, connection: apsw.Connection, rows: Iterable[int], key: FileKey) -> None:
@@ -139,6 +164,20 @@ class FileStore:
             connection.execute(_SET, (row, "key", key.key))
             connection.execute(_SET, (row, "nonce", key.nonce))
             connection.execute(_TOUCH, (row, self._clock()))
+
+
+def _seen(connection: apsw.Connection, principal: Principal) -> str:
+    if principal.rights is None:
+        return EVERYWHERE
+    return f"items.type = 'File' AND {View(connection, principal).visible('items')}"
+
+
+def _writes_files(rights: Rights) -> bool:
+    return rights.files is Level.WRITE and rights.write.of("File") is not None
+
+
+def _no_item(sha256: str) -> NotFound:
+    return NotFound(f"Item with sha256 {sha256} not found in database")
 
 
 def _already_stored() -> Conflict:

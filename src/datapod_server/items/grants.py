@@ -5,6 +5,7 @@ Both are read anew for every request, so that changes act at once. Source: pod-p
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping
 from typing import Any
 
@@ -67,7 +68,7 @@ class Grants:
             rights = rights_of(connection, properties)
         return plugin_run(run_id, _NO_RIGHTS if rights is None and restricted else rights)
 
-    def set_standing(self, subject: Subject, permissions: str | None, now_ms: int) -> None:
+    def set_standing(self, subject: Subject, permissions: str | None) -> None:
         """Grant to all runs of an image or a class; `permissions` is a declaration as JSON text, None takes the grant back.
 
         Raises:
@@ -80,7 +81,9 @@ class Grants:
             if permissions is None:
                 connection.execute("DELETE FROM standing_grants WHERE image = ? AND module = ? AND name = ?", key)
             else:
-                connection.execute("INSERT OR REPLACE INTO standing_grants VALUES (?, ?, ?, ?, ?)", (*key, permissions, now_ms))
+                connection.execute(
+                    "INSERT OR REPLACE INTO standing_grants VALUES (?, ?, ?, ?, ?)", (*key, permissions, time.time_ns() // 1_000_000)
+                )
 
 
 def rights_of(connection: apsw.Connection, properties: Mapping[str, Any]) -> Rights | None:

@@ -5,7 +5,7 @@ What may not be seen is answered as if it were not there; what may be seen but n
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import apsw
@@ -36,7 +36,6 @@ _EQUAL_EDGE = """
 SELECT self.id FROM edges JOIN items AS self ON self.row = edges.self
 WHERE edges.source = ?1 AND edges.target = ?2 AND edges.name = ?3 AND NOT self.deleted LIMIT 1
 """
-_NAMES_BETWEEN = "SELECT DISTINCT name FROM edges WHERE source = ?1 AND target = ?2 AND (?3 IS NULL OR name = ?3)"
 
 Ends = tuple[int, str]
 """Row number and type of an item at an end of an edge."""
@@ -138,18 +137,23 @@ class Permit:
             raise missing(f"edges write {name}")
         return None
 
-    def delete_edges(self, source: Ends, target: Ends, name: str | None, view: View) -> None:
-        """Raises `NotFound` unless all such edges may be seen, and `Forbidden` unless they may be deleted."""
+    def delete_edges(self, source: Ends, target: Ends, names: Iterable[str], view: View) -> set[str]:
+        """Which of the edges of these names between two items are to be deleted: hidden ones look absent.
+
+        Raises:
+            Forbidden: One of them may be seen, but not deleted.
+        """
         rights = self._rights
         if rights is None:
-            return
-        names = [found for (found,) in self._connection.execute(_NAMES_BETWEEN, (source[0], target[0], name))]
-        seen = [found for found in names if self.sees_edge(source, target, found, view)]
-        if not seen or len(seen) < len(names):
-            raise NotFound("Edge not found")
-        for found in seen:
-            may = rights.edge(found) is Level.WRITE and rights.knows(source[1]) and rights.knows(target[1])
-            rights.require(may or self._may_link(source[0], target[0], found), f"edges write {found}")
+            return set(names)
+        permitted = set()
+        for name in set(names):
+            may = rights.edge(name) is Level.WRITE and rights.knows(source[1]) and rights.knows(target[1])
+            if may or self._may_link(source[0], target[0], name):
+                permitted.add(name)
+            elif self.sees_edge(source, target, name, view):
+                raise missing(f"edges write {name}")
+        return permitted
 
     def knows_end(self, end: Ends, view: View) -> bool:
         """Whether an item may stand at the end of an edge, as far as the asker knows."""

@@ -91,13 +91,14 @@ class View:
 
     def reads_name(self, name: str) -> bool:
         """Whether there may be an item of which this property may be read."""
+        own = self._own_rows().items()
+        return self.grants_name(name) or any(self.names(row, item_type).allow(item_type, name) for row, item_type in own)
+
+    def grants_name(self, name: str) -> bool:
+        """Whether this property may be read of items that are not the run's own."""
         rights = self._rights
-        if rights is None:
-            return True
-        types = {*rights.read.by_type, *self._own_rows().values(), *DEFINING_KEYS, *SECRETS}
-        return any(self._of_type(item_type).allow(item_type, name) for item_type in types) or any(
-            self.names(row, item_type).allow(item_type, name) for row, item_type in self._own_rows().items()
-        )
+        types = () if rights is None else {*rights.read.by_type, *DEFINING_KEYS, *SECRETS}
+        return rights is None or any(self._of_type(item_type).allow(item_type, name) for item_type in types)
 
     # Objects that were read
 

@@ -41,6 +41,10 @@ _INSERT = {
 }
 _REPLACE = {table: f"INSERT OR REPLACE INTO {table} VALUES (?, ?, ?)" for table in ("strings", "integers", "reals")}  # noqa: S608
 _ERASE = {table: f"DELETE FROM {table} WHERE item = ? AND name = ?" for table in ("strings", "integers", "reals")}  # noqa: S608
+_EDGES_BETWEEN = """
+SELECT self, name FROM edges JOIN items ON items.row = edges.self
+WHERE source = ?1 AND target = ?2 AND (?3 IS NULL OR name = ?3) AND NOT items.deleted
+"""
 _CARRIED = " UNION ALL ".join(f"SELECT 1 FROM (SELECT 1 FROM {table} WHERE name = ?1 LIMIT 1)" for table in _REPLACE)  # noqa: S608
 
 
@@ -177,34 +181,30 @@ class Writing:
                 self._note_maker(self_id, "Edge", {})
         self._gathered["edges"].append((self_row, source_row, name, target_row))
         self._touched[source_row] = now
-        if self._run_id is not None:
-            self.touched.add("edge", name, "write")
+        self._note_edge(name)
         return self_id
 
     def delete_edges(self, source: str, target: str, name: str | None) -> None:
         """Remove the edges between two items and mark their own items deleted. Source: pod-protocol.md, 7.4."""
         self.flush()
         source_row, target_row = self._row(source), self._row(target)
-        if self._principal.rights is not None and source_row is not None and target_row is not None:
-            self._permit.delete_edges(self._end(source_row), self._end(target_row), name, self.view())
-        found = (
-            []
-            if source_row is None or target_row is None
-            else list(
-                self._connection.execute(
-                    "SELECT self FROM edges JOIN items ON items.row = edges.self"
-                    " WHERE source = ?1 AND target = ?2 AND (?3 IS NULL OR name = ?3) AND NOT items.deleted",
-                    (source_row, target_row, name),
-                )
-            )
-        )
-        if not found or source_row is None:
+        if source_row is None or target_row is None:
             raise NotFound("Edge not found")
-        for (row,) in found:
+        found = list(self._connection.execute(_EDGES_BETWEEN, (source_row, target_row, name)))
+        names = self._permit.delete_edges(self._end(source_row), self._end(target_row), (edge for _, edge in found), self.view())
+        found = [(row, edge) for row, edge in found if edge in names]
+        if not found:
+            raise NotFound("Edge not found")
+        for row, edge in found:
             now = self._clock()
             self._connection.execute("DELETE FROM edges WHERE self = ?", (row,))
             self._connection.execute("UPDATE items SET deleted = 1, dateModified = ?1, dateServerModified = ?1 WHERE row = ?2", (now, row))
+            self._note_edge(edge)
         self._touched[source_row] = self._clock()
+
+    def _note_edge(self, name: str) -> None:
+        if self._run_id is not None:
+            self.touched.add("edge", name, "write")
 
     def flush(self) -> None:
         """Write what was gathered, so that statements see it. Raises `Failed` for an id that is taken."""

@@ -22,8 +22,8 @@ def test_version_is_text_that_parses_as_json(make_desk):
     [
         ("GET", f"/v4/{OWNER_KEY}/search"),
         ("PUT", f"/v4/{OWNER_KEY}/search"),
-        ("POST", f"/v4/{OWNER_KEY}/graphql"),
-        ("POST", f"/v4/{OWNER_KEY}/plugin/status"),
+        ("POST", f"/v4/{OWNER_KEY}/sparql"),
+        ("POST", f"/v4/{OWNER_KEY}/plugin/statuses"),
         ("POST", f"/v4/{OWNER_KEY}"),
         ("POST", "/v4//search"),
         ("POST", f"/v4/{OWNER_KEY}/search//"),

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from datapod_server.api.router import decode_segment
 from datapod_server.errors import EntryNotFound, NotFound
-from datapod_server.items.audit import Touched
 from datapod_server.messages import Request
 from datapod_server.pod import Pod
 from datapod_server.principal import Principal
@@ -32,10 +31,7 @@ def check_rights(pod: Pod, request: Request) -> None:
             raise EntryNotFound("datasets", dataset)
         if direction == "write" and not writes:
             raise missing(f"datasets write {dataset}")
-    if principal.run_id is not None:
-        touched = Touched()
-        touched.add("dataset", dataset, direction)
-        pod.items.audit.read(principal.run_id, touched)
+    pod.items.audit.note(principal, "dataset", dataset, direction)
 
 
 def visible_datasets(ids: list[str], principal: Principal) -> list[str]:

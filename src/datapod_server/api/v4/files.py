@@ -9,7 +9,7 @@ import msgspec
 from msgspec import Struct
 
 from datapod_server.api.v4.envelope import Asked, Auth, ClientAuth, authenticate
-from datapod_server.errors import Invalid
+from datapod_server.errors import Forbidden, Invalid
 from datapod_server.messages import Request, Response
 from datapod_server.vault import Visit
 
@@ -44,17 +44,24 @@ def upload_file_b(visit: Visit, request: Request, owner_key: str, credentials: s
 
 
 def get_file(asked: Asked, name: FileName) -> Response:
-    pieces = asked.pod.files.read(name.sha256)
+    pieces = asked.pod.files.read(name.sha256, asked.principal)
+    asked.pod.items.audit.note(asked.principal, "file", "File", "read")
     return Response(200, (("Content-Type", "application/octet-stream"),), pieces)
 
 
 def delete_file(asked: Asked, file: FileItem) -> dict[str, str]:
-    asked.pod.files.delete(file.id)
+    asked.pod.files.delete(file.id, asked.principal)
+    asked.pod.items.audit.note(asked.principal, "file", "File", "write")
     return {}
 
 
 def _store(visit: Visit, request: Request, owner_key: str, auth: Auth, sha256: str) -> Response:
     asked = authenticate(visit, owner_key, auth, create=True)
     chunks: Iterable[bytes] = (request.body,) if request.stream is None else request.stream
-    asked.pod.files.store(sha256, chunks)
+    try:
+        asked.pod.files.store(sha256, chunks, asked.principal)
+    except Forbidden as error:
+        asked.pod.items.audit.note_refusal(asked.principal, error)
+        raise
+    asked.pod.items.audit.note(asked.principal, "file", "File", "write")
     return Response.json(b"{}")
