@@ -58,7 +58,8 @@ class Pod:
         self._lock = threading.RLock()
         self._workshop: Workshop | None = None
         self.database = Database.open(None if directory is None else directory / "items.sqlite", key.derive(Purpose.ITEMS))
-        self.items = ItemStore(self.database, parts.account_mode)
+        self._secrets_key = key.derive(Purpose.SECRETS)
+        self.items = ItemStore(self.database, self._secrets_key, parts.account_mode)
         blobs = Blobs.open(None if directory is None else directory / "files", key.derive(Purpose.BLOBS))
         self.files = FileStore(self.database, blobs, self.items.now)
         self.runners = Runners(
@@ -158,4 +159,5 @@ class Pod:
         self.items.audit.close()
         self.files.close()
         self.database.close()
+        self._secrets_key.wipe()
         self._key.wipe()

@@ -36,7 +36,7 @@ class Model(RuleBasedStateMachine):
     def __init__(self) -> None:
         super().__init__()
         self.database = Database.open(None, SubKey(bytes(32)))
-        self.store = ItemStore(self.database)
+        self.store = ItemStore(self.database, SubKey(bytes(32)))
         definitions = [
             {"type": "ItemPropertySchema", "itemType": "Boat", "propertyName": name, "valueType": kind} for name, kind in KINDS.items()
         ]

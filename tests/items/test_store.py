@@ -25,7 +25,7 @@ def define(item_type, **kinds):
 @pytest.fixture(params=["file", "memory"])
 def store(request, tmp_path):
     database = Database.open(tmp_path / "items.sqlite" if request.param == "file" else None, SubKey(bytes(32)))
-    opened = ItemStore(database)
+    opened = ItemStore(database, SubKey(bytes(32)))
     boat = define("Boat", name="Text", crew="Integer", sailArea="Real", leaky="Bool", launched="DateTime", webserverPort="Integer")
     opened.bulk(Bulk(create_items=boat), OWNER)
     yield opened

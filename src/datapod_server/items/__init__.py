@@ -8,6 +8,7 @@ malformed.py    JSON of the wrong shape, with its place
 own.py          what belongs to a plugin run without being granted
 view.py         what one asker sees; every read goes through it
 audit.py        what runs were granted, touched and refused
+sealed.py       secrets of accounts, encrypted a second time
 reading.py      rows to objects, in batches
 edges.py        edges from both ends
 search.py       a query to one statement

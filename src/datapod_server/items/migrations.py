@@ -14,6 +14,7 @@ from datapod_server.errors import Failed
 from datapod_server.items.audit import AUDIT_TABLES
 from datapod_server.items.grants import STANDING_GRANTS
 from datapod_server.items.own import MADE_BY_RUNS
+from datapod_server.items.sealed import SEALED_TABLE, Sealer
 
 _TABLES = """
 CREATE TABLE settings (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
@@ -57,12 +58,13 @@ _STEPS: tuple[tuple[str, str, str], ...] = (
     ("", "Item", "id:Text type:Text dateCreated:DateTime dateModified:DateTime dateServerModified:DateTime deleted:Bool"),
     ("", "ItemEdgeSchema", "edgeName:Text sourceType:Text targetType:Text"),
     (MADE_BY_RUNS + AUDIT_TABLES + STANDING_GRANTS, "", ""),
+    (SEALED_TABLE, "", ""),
 )
 """Statements to execute, then properties of an item type to define."""
 LATEST = len(_STEPS)
 
 
-def migrate(connection: apsw.Connection) -> None:
+def migrate(connection: apsw.Connection, sealer: Sealer) -> None:
     """Bring the file to the latest layout; inside a transaction.
 
     Raises:
@@ -75,6 +77,8 @@ def migrate(connection: apsw.Connection) -> None:
         connection.execute(statements)
         for entry in properties.split():
             _define(connection, item_type, *entry.split(":"))
+        if statements == SEALED_TABLE:
+            sealer.seal_all(connection)
     if version < LATEST:
         connection.pragma("user_version", LATEST)
 

@@ -79,6 +79,8 @@ def add_properties(connection: apsw.Connection, schema: Schema, items: dict[int,
         if type(value) is not stored_as:
             continue
         items[row][name] = value == 1 if is_bool else value
+    if view.sealer is not None:
+        view.sealer.add(connection, schema, items)
     view.strip_all(items)
 
 

@@ -25,11 +25,13 @@ from datapod_server.items.migrations import migrate
 from datapod_server.items.reading import BASE, Item, read_items
 from datapod_server.items.runs import PLUGIN_RUN, BeforeChange, BeforeRun, PreparedRun
 from datapod_server.items.schema import Schema
+from datapod_server.items.sealed import Sealer
 from datapod_server.items.search import Search
 from datapod_server.items.tables import EdgesTable, ItemsTable
 from datapod_server.items.view import View
 from datapod_server.items.writing import Writing
 from datapod_server.principal import OWNER, Principal
+from datapod_server.storage.keys import SubKey
 from datapod_server.storage.sqlite import Database
 
 log = logging.getLogger("datapod.items")
@@ -43,6 +45,7 @@ class ItemStore:
 
     Args:
         database: Its tables of items are made, or brought up to date, first.
+        secrets_key: Seals the secrets of accounts.
         mode: `auto` takes the account's kind from the file; the others force one.
 
     Attributes:
@@ -53,8 +56,9 @@ class ItemStore:
         committing: Told of every transaction before and after its commit; None while nobody reacts.
     """
 
-    def __init__(self, database: Database, mode: AccountMode = "auto") -> None:
+    def __init__(self, database: Database, secrets_key: SubKey, mode: AccountMode = "auto") -> None:
         self._database = database
+        self._sealer = Sealer(secrets_key)
         self._mode = mode
         self._writing = Lock()
         self.before_run: BeforeRun | None = None
@@ -63,7 +67,7 @@ class ItemStore:
         self.audit = Audit(database)
         self.grants = Grants(database)
         with database.write() as connection:
-            migrate(connection)
+            migrate(connection, self._sealer)
             self._schema = Schema.load(connection, registered=_is_registered(connection, mode))
             self._latest_ms = next(int(ms) for (ms,) in connection.execute("SELECT coalesce(max(dateServerModified), 0) FROM items"))
 
@@ -88,18 +92,18 @@ class ItemStore:
     # Reading
 
     @contextmanager
-    def reading(self, principal: Principal) -> Iterator[tuple[apsw.Connection, Schema, View]]:
-        """One state of the pod, as `principal` sees it."""
+    def reading(self, principal: Principal, *, sealed: bool = False) -> Iterator[tuple[apsw.Connection, Schema, View]]:
+        """One state of the pod, as `principal` sees it; `sealed`: with the secrets of accounts that are open to him."""
         schema = self._schema
         with self._database.read() as connection:
-            view = View(connection, principal)
+            view = View(connection, principal, self._sealer if sealed else None)
             yield connection, schema, view
         if view.touched and principal.run_id is not None:
             self.audit.read(principal.run_id, view.touched)
 
     def find_item(self, item_id: str, principal: Principal) -> Item | None:
         """An item, deleted or not; None if there is none that this principal sees."""
-        with self.reading(principal) as (connection, schema, view):
+        with self.reading(principal, sealed=True) as (connection, schema, view):
             rows = connection.execute(f"{_BY_ID} AND {view.visible('items')}", (item_id,))
             return next((item for _, item in read_items(connection, schema, rows, view)), None)
 
@@ -111,17 +115,17 @@ class ItemStore:
 
     def get_edges(self, item_id: str, direction: Direction, principal: Principal, *, expand: bool) -> list[dict[str, Any]]:
         """The edges of one item. Raises `NotFound` for an item that is not shown. Source: 7.3."""
-        with self.reading(principal) as (connection, schema, view):
+        with self.reading(principal, sealed=True) as (connection, schema, view):
             found = connection.execute(f"{_BY_ID} AND {view.visible('items')}", (item_id,)).fetchone()
             if found is not None and not (found[6] and schema.registered):
                 return list_edges(connection, schema, found[0], direction, view, expand=expand, deleted_ends=not schema.registered)
         raise NotFound(f"Cannot find item id {item_id}")
 
     def search(self, query: Mapping[str, Any], principal: Principal) -> list[Item]:
-        """Raises `Invalid`; see `Search`."""
+        """What matches; secrets of accounts are absent, but for those of a run's own. Raises `Invalid`; see `Search`."""
         search = Search(query)
         log.info("searching items")
-        with self.reading(principal) as (connection, schema, view):
+        with self.reading(principal, sealed=principal.run_id is not None) as (connection, schema, view):
             return search.run(connection, schema, view)
 
     def knows_property(self, name: str) -> bool:
@@ -159,7 +163,7 @@ class ItemStore:
         searches = parse_searches(bulk.search)
         if not (bulk.create_items or bulk.update_items or bulk.delete_items or bulk.create_edges):
             log.info("bulk: %d searches", len(searches))
-            with self.reading(principal) as (connection, schema, view):
+            with self.reading(principal, sealed=principal.run_id is not None) as (connection, schema, view):
                 return BulkAnswer([], [], [search.run(connection, schema, view) for search in searches])
         with self.write(principal) as (writing, connection):
             return carry_out(bulk, searches, writing, connection)
@@ -179,7 +183,9 @@ class ItemStore:
             # The schema is published before the next writer begins, and only once its definitions are committed.
             with self._writing:
                 with self._database.write() as connection:
-                    writing = Writing(connection, self._schema, self.now, principal, self.before_run, self.before_change, self.audit)
+                    writing = Writing(
+                        connection, self._schema, self.now, principal, self.before_run, self.before_change, self.audit, self._sealer
+                    )
                     prepared = writing.prepared
                     yield writing, connection
                     writing.flush()

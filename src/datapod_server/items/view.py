@@ -14,6 +14,7 @@ import apsw
 from datapod_server.items.audit import Touched
 from datapod_server.items.own import Own, find_own
 from datapod_server.items.schema import DEFINING_KEYS
+from datapod_server.items.sealed import Sealer
 from datapod_server.principal import Kind, Principal
 from datapod_server.rights import ALL, NO_NAMES, Level, Names, Rights
 from datapod_server.secret_properties import SECRETS, is_secret
@@ -36,10 +37,12 @@ class View:
     Attributes:
         narrowed: Whether anything is hidden at all; if not, the conditions are empty of meaning and `strip` has nothing to do.
         own: What belongs to the run that asks; None if no run asks.
+        sealer: Opens the secrets of accounts that the asker may read; None: they are absent.
         touched: What was read by a run through this view, for the audit record.
     """
 
-    def __init__(self, connection: apsw.Connection, principal: Principal) -> None:
+    def __init__(self, connection: apsw.Connection, principal: Principal, sealer: Sealer | None = None) -> None:
+        self.sealer = sealer
         self.principal = principal
         self._rights = principal.rights
         self.own: Own | None = None

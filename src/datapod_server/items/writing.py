@@ -22,6 +22,7 @@ from datapod_server.items.permit import LINKS, Permit
 from datapod_server.items.reading import BASE, Item, read_items
 from datapod_server.items.runs import PLUGIN_RUN, TRIGGER, BeforeChange, BeforeRun, PreparedRun
 from datapod_server.items.schema import DEFINING_KEYS, Entry, Schema, contradiction
+from datapod_server.items.sealed import SEALED_NAMES, SEALED_TYPE, Sealer, is_sealed
 from datapod_server.items.view import View
 from datapod_server.principal import OWNER, Principal, plugin_run
 from datapod_server.rights import parse_rights
@@ -45,7 +46,7 @@ _EDGES_BETWEEN = """
 SELECT self, name FROM edges JOIN items ON items.row = edges.self
 WHERE source = ?1 AND target = ?2 AND (?3 IS NULL OR name = ?3) AND NOT items.deleted
 """
-_CARRIED = " UNION ALL ".join(f"SELECT 1 FROM (SELECT 1 FROM {table} WHERE name = ?1 LIMIT 1)" for table in _REPLACE)  # noqa: S608
+_CARRIED = " UNION ALL ".join(f"SELECT 1 FROM (SELECT 1 FROM {table} WHERE name = ?1 LIMIT 1)" for table in (*_REPLACE, "sealed"))  # noqa: S608
 
 
 class Writing:
@@ -60,6 +61,7 @@ class Writing:
         before_run: BeforeRun | None,
         before_change: BeforeChange | None,
         audit: Audit,
+        sealer: Sealer,
     ) -> None:
         self._connection = connection
         self.schema = schema
@@ -69,6 +71,7 @@ class Writing:
         self._before_run = before_run
         self._before_change = before_change
         self._audit = audit
+        self._sealer = sealer
         self._permit = Permit(connection, principal)
         self._run_id = principal.run_id
         self._view: View | None = None
@@ -143,7 +146,7 @@ class Writing:
             self._check_definition_kept(item_id, item_type, properties)
         for name, value in properties.items():
             if name not in _SPECIAL:
-                self._set(row, name, value)
+                self._set(row, item_type, name, value)
         self._connection.execute(
             "UPDATE items SET dateModified = ?, dateServerModified = ?, deleted = coalesce(?, deleted) WHERE row = ?",
             (modified, now, deleted, row),
@@ -225,7 +228,7 @@ class Writing:
     def find_item(self, item_id: str, principal: Principal = OWNER) -> Item | None:
         """An item as this transaction has it and `principal` sees it, deleted or not."""
         self.flush()
-        view = View(self._connection, principal)
+        view = View(self._connection, principal, self._sealer)
         rows = self._connection.execute(f"SELECT {BASE} FROM items WHERE id = ? AND {view.visible('items')}", (item_id,))  # noqa: S608
         return next((item for _, item in read_items(self._connection, self.schema, rows, view)), None)
 
@@ -237,7 +240,7 @@ class Writing:
         """What the asker sees, as this transaction has it."""
         self.flush()
         if self._view is None:
-            self._view = View(self._connection, self._principal)
+            self._view = View(self._connection, self._principal, None if self._run_id is None else self._sealer)
         return self._view
 
     def _insert(self, item_id: str, item_type: str, properties: Mapping[str, Any]) -> None:
@@ -253,6 +256,9 @@ class Writing:
         direct = self._direct
         for name, value in properties.items():
             if name in _SPECIAL:
+                continue
+            if item_type == SEALED_TYPE and name in SEALED_NAMES:
+                self._seal(row, name, value)
                 continue
             known = direct.get(name)
             if known is not None and type(value) is known[0]:
@@ -279,13 +285,24 @@ class Writing:
             self.flush()
         return row
 
-    def _set(self, row: int, name: str, value: Any) -> None:
+    def _set(self, row: int, item_type: str, name: str, value: Any) -> None:
+        if is_sealed(item_type, name):
+            self._seal(row, name, value)
+            return
         kind = self.schema.get(name, value)
         if value is None:
             self._connection.execute(_ERASE[kind.table], (row, self.schema.numbers.get(name)))
         else:
             stored: Stored = to_stored(value, kind, name)
             self._connection.execute(_REPLACE[kind.table], (row, self._number(name), stored))
+
+    def _seal(self, row: int, name: str, value: Any) -> None:
+        kind = self.schema.get(name, value)
+        self.flush()
+        if value is None:
+            self._sealer.erase(self._connection, row, self._number(name))
+        else:
+            self._sealer.put(self._connection, row, self._number(name), to_stored(value, kind, name))
 
     def _number(self, name: str) -> int:
         number = self.schema.numbers.get(name)
@@ -404,7 +421,7 @@ class Writing:
         self._audit_grant(item_id, properties.get("pluginPermissions"), restricted=rights is not None)
         for name, value in prepared.properties.items():
             if self.schema.find(name) is not None:
-                self._set(self._rows[item_id], name, value)
+                self._set(self._rows[item_id], PLUGIN_RUN, name, value)
 
 
 def _date(properties: Mapping[str, Any], name: str, now: int) -> int:

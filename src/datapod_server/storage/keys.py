@@ -29,6 +29,7 @@ class Purpose(StrEnum):
     TABLES = "datapod tables file v1"
     BLOBS = "datapod blobs v1"
     LOGS = "datapod run logs v1"
+    SECRETS = "datapod account secrets v1"
 
 
 class Secret:
