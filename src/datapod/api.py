@@ -6,30 +6,35 @@ import fnmatch
 import hashlib
 import json
 import os
-import time
-from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any, BinaryIO
 from urllib.parse import quote
 
 import httpx
 import msgspec
 
+from datapod.backoff import Backoff
 from datapod.errors import PodConnectionError, PodError
-from datapod.request_log import hide_keys_of
+from datapod.graph_query import GQLQuery, fill_in
+from datapod.outcome import Write
+from datapod.services import ServiceCalls
+from datapod.transport import Repeat, Transport, is_unclear
 
 DEFAULT_POD_ADDRESS = "http://localhost:3030"
 POD_VERSION = "v4"
 
 Json = dict[str, Any]
 
-_ATTEMPTS = 4
-_FIRST_PAUSE_SECONDS = 0.1
-_TIMEOUT = httpx.Timeout(600.0, connect=5.0)
-_NEVER_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout)
-"""Failures after which a request may be repeated whatever it does: the pod has not seen it."""
-_READS = frozenset(
-    {"get_item", "get_edges", "search", "get_file", "graphql", "plugin/status", "plugin/runs", "get_pluginrun_log", "plugin/audit"}
+_JSON_BODY = {"Content-Type": "application/json"}
+_PIECE_BYTES = 1 << 20
+_SAME_TWICE = frozenset(
+    {"get_item", "get_edges", "search", "get_file", "graphql", "update_item", "delete_item", "delete_file"}
+    | {"plugin/status", "plugin/runs", "plugin/audit", "plugin/grant", "plugin/api", "get_pluginrun_log"}
+    | {"oauth2/auth_url", "oauth2/access_token"}
 )
+"""End points that read, or that leave the same behind when they are called a second time."""
+_WRITES = frozenset({"create_item", "create_edge", "bulk", "delete_edge_by_source_target"})
 
 
 def default_pod_address() -> str:
@@ -37,10 +42,11 @@ def default_pod_address() -> str:
     return os.environ.get("POD_ADDRESS") or DEFAULT_POD_ADDRESS
 
 
-class PodAPI:
-    """A connection to one owner's pod; kept alive, safe to use from several threads.
+class PodAPI(ServiceCalls):
+    """Connections to one owner's pod; kept alive, safe to use from several threads.
 
-    Every method raises `PodError` for any status but 200, and `PodConnectionError` when the pod cannot be reached.
+    Every method raises `PodError` for any status but 200, and `PodConnectionError` when the pod cannot be reached. Requests are repeated
+    where that cannot do harm; a write whose answer was lost is looked up in the pod before anything is sent again.
     """
 
     def __init__(
@@ -51,6 +57,8 @@ class PodAPI:
         version: str = POD_VERSION,
         auth_json: Mapping[str, Any] | None = None,
         verbose: bool = True,
+        *,
+        backoff: Backoff | None = None,
     ) -> None:
         self.url = (url or default_pod_address()).rstrip("/")
         self.version = version
@@ -61,11 +69,7 @@ class PodAPI:
         self.auth_json: Json = {"type": "PluginAuth", **auth_json} if auth_json else {"type": "ClientAuth", "databaseKey": database_key}
         self.base_url = f"{self.url}/{version}/{owner_key}"
         self._encoded_auth = msgspec.Raw(msgspec.json.encode(self.auth_json))
-        try:
-            hide_keys_of(self.url)
-        except httpx.InvalidURL as error:
-            raise PodConnectionError(self.url, str(error)) from error
-        self._http = httpx.Client(timeout=_TIMEOUT, limits=httpx.Limits(keepalive_expiry=60.0))
+        self._transport = Transport(self.url, backoff)
 
     def __repr__(self) -> str:
         return f"PodAPI({self.url})"
@@ -75,46 +79,55 @@ class PodAPI:
         return bool(self.auth_json["type"] == "PluginAuth")
 
     def close(self) -> None:
-        self._http.close()
-
-    def __del__(self) -> None:
-        """A client that nobody closed leaves no open socket behind."""
-        if "_http" in self.__dict__:
-            self._http.close()
+        self._transport.close()
 
     # Requests
 
     def post(self, endpoint: str, payload: Any) -> httpx.Response:
         """POST `{"auth", "payload"}` to an end point of the owner; the payload may hold ready `msgspec.Raw` parts."""
-        content = msgspec.json.encode({"auth": self._encoded_auth, "payload": payload})
-        return self._send("POST", f"{self.base_url}/{endpoint}", content, repeatable=endpoint in _READS)
+        same_twice = endpoint in _SAME_TWICE or (endpoint == "bulk" and Write(payload).gives_the_same_twice)
+        repeat = Repeat.ALWAYS if same_twice else Repeat.IF_REFUSED if endpoint in _WRITES else Repeat.IF_UNSENT
+        return self._transport.send("POST", f"{self.base_url}/{endpoint}", self._envelope(payload), repeat=repeat, headers=_JSON_BODY)
 
-    def _send(self, verb: str, address: str, content: bytes | None = None, *, repeatable: bool, json_body: bool = True) -> httpx.Response:
-        headers = {"Content-Type": "application/json"} if content is not None and json_body else {}
-        pause = _FIRST_PAUSE_SECONDS
-        for attempt in range(1, _ATTEMPTS + 1):
-            try:
-                response = self._http.request(verb, address, content=content, headers=headers)
-                break
-            except httpx.TransportError as error:
-                if attempt == _ATTEMPTS or not (repeatable or isinstance(error, _NEVER_SENT)):
-                    raise PodConnectionError(self.url, str(error) or type(error).__name__) from error
-                time.sleep(pause)
-                pause *= 2
-            except httpx.InvalidURL as error:
-                raise PodConnectionError(self.url, str(error)) from error
-        if response.status_code != 200:
-            raise PodError(response.status_code, response.text)
-        return response
+    def _envelope(self, payload: Any) -> bytes:
+        return msgspec.json.encode({"auth": self._encoded_auth, "payload": payload})
 
     def _json(self, endpoint: str, payload: Any) -> Any:
         content = self.post(endpoint, payload).content
         return msgspec.json.decode(content) if content else {}
 
+    def _write(self, endpoint: str, payload: Any, write: Write, of_bulk: Callable[[Json], Any]) -> Any:
+        """Send a write; after a failure that leaves open whether it was carried out, see what became of it, and send it again if nothing.
+
+        Args:
+            of_bulk: From the answer of the `bulk` that does the same to the answer of this end point.
+        """
+        attempt, unclear = 1, False
+        while True:
+            try:
+                return self._json(endpoint, payload)
+            except PodError as error:
+                # The id may be taken because the attempt before came through after all.
+                taken = unclear and "UNIQUE constraint" in (error.message or "")
+                unclear = unclear or is_unclear(error)
+                if not (taken or is_unclear(error)) or not write.can_be_looked_up:
+                    raise
+                more = self._transport.backoff.wait(attempt)
+                answer = write.answer(self._searches)
+                if answer is not None:
+                    return of_bulk(answer)
+                if taken or not more:
+                    raise
+                attempt += 1
+
+    def _searches(self, queries: Sequence[Json]) -> list[list[Json]]:
+        results: list[list[Json]] = self._json("bulk", {"search": queries})["search"]
+        return results
+
     def test_connection(self) -> bool:
         """Whether anything answers at the address; the status does not matter."""
         try:
-            self._send("GET", self.url, repeatable=True)
+            self._transport.send("GET", self.url, repeat=Repeat.IF_UNSENT)
         except PodConnectionError:
             raise
         except PodError as error:
@@ -124,17 +137,18 @@ class PodAPI:
     @property
     def pod_version(self) -> Json:
         """`GET /version`: `cargo` on every pod, `datapod` on this one."""
-        version: Json = msgspec.json.decode(self._send("GET", f"{self.url}/version", repeatable=True).content)
+        version: Json = msgspec.json.decode(self._transport.send("GET", f"{self.url}/version", repeat=Repeat.ALWAYS).content)
         return version
 
     def create_account(self) -> Any:
         body = msgspec.json.encode({"ownerKey": self.owner_key, "databaseKey": self.database_key})
-        return self._send("POST", f"{self.url}/v4/account", body, repeatable=True).text
+        return self._transport.send("POST", f"{self.url}/v4/account", body, repeat=Repeat.ALWAYS, headers=_JSON_BODY).text
 
     def create_schema(self, nodes: Json, edges: Json, meta: Json) -> Any:
         """The schema call of `/v5`."""
-        content = msgspec.json.encode({"auth": self._encoded_auth, "payload": {"nodes": nodes, "edges": edges, "meta": meta}})
-        return self._send("POST", f"{self.url}/v5/{self.owner_key}/schema", content, repeatable=True).text
+        content = self._envelope({"nodes": nodes, "edges": edges, "meta": meta})
+        address = f"{self.url}/v5/{self.owner_key}/schema"
+        return self._transport.send("POST", address, content, repeat=Repeat.ALWAYS, headers=_JSON_BODY).text
 
     # Items and edges
 
@@ -144,7 +158,8 @@ class PodAPI:
         return items
 
     def create_item(self, item: Mapping[str, Any]) -> str:
-        return str(self._json("create_item", item))
+        """The new item's id. With an id of this side's choice the write is safe against a lost answer."""
+        return str(self._write("create_item", item, Write({"createItems": [item]}), lambda answer: answer["createItems"][0]))
 
     def update_item(self, item: Mapping[str, Any]) -> Any:
         return self._json("update_item", item)
@@ -158,10 +173,22 @@ class PodAPI:
         return edges
 
     def create_edge(self, edge: Mapping[str, Any]) -> str:
-        return str(self._json("create_edge", edge))
+        return str(self._write("create_edge", edge, Write({"createEdges": [edge]}), lambda answer: answer["createEdges"][0]))
 
     def delete_edge(self, edge: Mapping[str, Any]) -> Any:
-        return self._json("delete_edge_by_source_target", edge)
+        """Remove all edges of that source, target and name; 404 when there are none."""
+        try:
+            return self._json("delete_edge_by_source_target", edge)
+        except PodError as error:
+            if not is_unclear(error):
+                raise
+            self._transport.backoff.wait(1)
+            try:
+                return self._json("delete_edge_by_source_target", edge)
+            except PodError as second:
+                if second.status == 404:
+                    return {}  # the attempt whose answer was lost did it
+                raise
 
     def search(self, query: Mapping[str, Any]) -> list[Json]:
         items: list[Json] = self._json("search", query)
@@ -183,7 +210,8 @@ class PodAPI:
             "deleteItems": delete_items,
             "search": search,
         }
-        answer: Json = self._json("bulk", {name: part for name, part in parts.items() if part is not None})
+        given = {name: part for name, part in parts.items() if part is not None}
+        answer: Json = self._write("bulk", given, Write(given), lambda bulk_answer: bulk_answer)
         return answer
 
     def search_paginate(self, query: Mapping[str, Any], limit: int = 32, even_page_size: bool = True) -> Iterator[list[Json]]:
@@ -217,67 +245,46 @@ class PodAPI:
         if waiting:
             yield waiting
 
-    def graphql(self, query: str, variables: Mapping[str, Any] | None = None) -> Json:
-        """Variables are put into the text here, as JSON where they stand between double quotes."""
-        for name in sorted(variables or {}, key=len, reverse=True):
-            value = (variables or {})[name]
-            query = query.replace(f"${name}", json.dumps(value)[1:-1] if isinstance(value, str) else json.dumps(value))
-        answer: Json = self._json("graphql", query)
+    def graphql(self, query: str | GQLQuery, variables: Mapping[str, Any] | None = None) -> Json:
+        """`{"data": [...]}`. Variables are put into the text here (`GQLQuery`)."""
+        answer: Json = self._json("graphql", fill_in(query, variables))
         return answer
 
     # Files
 
-    def upload_file(self, data: bytes) -> Any:
-        digest = hashlib.sha256(data).hexdigest()
+    def upload_file(self, data: bytes | BinaryIO) -> Any:
+        """Store a file's content; 409 when the pod has it. A stream is read twice, from where it stands, and never held in memory."""
+        if isinstance(data, (bytes, bytearray)):
+            return self._upload(hashlib.sha256(data).hexdigest(), len(data), lambda: iter((bytes(data),)))
+        start, digest, size = data.tell(), hashlib.sha256(), 0
+        for piece in _pieces(data, start):
+            digest.update(piece)
+            size += len(piece)
+        return self._upload(digest.hexdigest(), size, lambda: _pieces(data, start))
+
+    def _upload(self, sha256: str, size: int, content: Callable[[], Iterator[bytes]]) -> Any:
         if self.uses_plugin_credentials:
-            place = f"upload_file_b/{quote(json.dumps(self.auth_json), safe='')}/{digest}"
+            place = f"upload_file_b/{quote(json.dumps(self.auth_json), safe='')}/{sha256}"
         else:
-            place = f"upload_file/{self.database_key}/{digest}"
-        return self._send("POST", f"{self.base_url}/{place}", data, repeatable=True, json_body=False).text
+            place = f"upload_file/{self.database_key}/{sha256}"
+        headers = {"Content-Type": "application/octet-stream", "Content-Length": str(size)}
+        return self._transport.send("POST", f"{self.base_url}/{place}", content, repeat=Repeat.ALWAYS, headers=headers).text
 
     def get_file(self, sha256: str) -> bytes:
         return self.post("get_file", {"sha256": sha256}).content
 
+    def save_file(self, sha256: str, path: Path) -> None:
+        """Write a file's content to a local path, a piece at a time; the local file appears when it is whole."""
+        self._transport.download(f"{self.base_url}/get_file", self._envelope({"sha256": sha256}), path, _JSON_BODY)
+
     def delete_file(self, id: str) -> Any:  # noqa: A002
         return self._json("delete_file", {"id": id})
 
-    # Plugins and mail
 
-    def send_email(self, to: str, subject: str = "", body: str = "") -> Any:
-        return self._json("send_email", {"to": to, "subject": subject, "body": body})
-
-    def plugin_status(self, ids: Sequence[str]) -> Json:
-        answer: Json = self._json("plugin/status", {"plugins": list(ids)})
-        return answer
-
-    def plugin_api(self, id: str) -> Json:  # noqa: A002
-        answer: Json = self._json("plugin/api", {"id": id})
-        return answer
-
-    def plugin_api_call(
-        self,
-        id: str,  # noqa: A002
-        method: str,
-        endpoint: str,
-        query: Json | None = None,
-        jsonBody: Any = None,  # noqa: N803
-    ) -> Any:
-        payload = {"id": id, "method": method, "endpoint": endpoint, "query": query, "jsonBody": jsonBody}
-        return self._json("plugin/api/call", payload)
-
-    def plugin_log(self, id: str) -> str:  # noqa: A002
-        return str(self._json("get_pluginrun_log", id)["logs"])
-
-    def plugin_runs(self) -> list[Json]:
-        runs: list[Json] = self._json("plugin/runs", {})["runs"]
-        return runs
-
-    def plugin_audit(self, id: str) -> Json:  # noqa: A002
-        answer: Json = self._json("plugin/audit", {"id": id})
-        return answer
-
-    def send_trigger_status(self, item_ids: Sequence[str], trigger_id: str, status: str) -> Any:
-        return self._json("trigger/status", {"item_ids": list(item_ids), "trigger_id": trigger_id, "status": status})
+def _pieces(stream: BinaryIO, start: int) -> Iterator[bytes]:
+    stream.seek(start)
+    while piece := stream.read(_PIECE_BYTES):
+        yield piece
 
 
 def allowed_addresses() -> list[str]:

@@ -5,6 +5,7 @@ Source: plugin-sdk.md, 2.11 to 2.13 and 6.1.
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -21,6 +22,7 @@ class Assembly:
         self._store = store
         self._registered = registered
         self._generic: dict[str, type[Item]] = {}
+        self._lock = threading.Lock()
         self.kinds: dict[str, dict[str, type]] = {}
         """Types of properties that were registered from a sample: item type to name to Python type."""
 
@@ -33,18 +35,24 @@ class Assembly:
         if found is not None:
             return found
         seen = [key for key in json if not key.startswith(("_", "[", "~"))]
-        generic = self._generic.get(name)
-        if generic is None:
-            generic = self._generic[name] = Item.generic_class(name, seen)
-        else:
-            generic.learn_properties(seen)
-        return generic
+        with self._lock:
+            generic = self._generic.get(name)
+            if generic is None:
+                generic = self._generic[name] = Item.generic_class(name, seen)
+            else:
+                generic.learn_properties(seen)
+            return generic
 
     def item(self, json: Json, store: bool = True, priority: Priority | str | None = None) -> Item:
         """One item; with `store` the very object of the local store, brought up to date."""
         cls = self.class_of(json)
         item = cls.from_json(json, kinds=self.kinds.get(cls.__name__))
         return self._store.merge(item, priority) if store else item
+
+    def partial_item(self, json: Json) -> Item:
+        """One item of which only some properties were asked for; the others keep what the local store knows."""
+        cls = self.class_of(json)
+        return self._store.merge(cls.from_json(json, kinds=self.kinds.get(cls.__name__)), only=list(json))
 
     def with_edges(self, json: Json, store: bool = True, priority: Priority | str | None = None) -> Item:
         """One item of a search answer, with the neighbours that came along under `[[edges]]`."""

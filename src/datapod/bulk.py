@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, Literal, NamedTuple
 
 import msgspec
@@ -15,13 +15,24 @@ _ENVELOPE_BYTES = 2_000  # the credentials and the names of all parts
 PartName = Literal["create_items", "update_items", "delete_items", "create_edges"]
 
 
+class Work(NamedTuple):
+    """One piece of bulk work."""
+
+    part: PartName
+    origin: Any
+    """The item or edge that it writes."""
+    sent: Mapping[str, Any]
+    """Values of the item at this moment: while the request is under way, another thread may change it."""
+    json: Any
+
+
 class Element(NamedTuple):
     """One piece of bulk work, encoded once."""
 
     part: PartName
     encoded: bytes
     origin: Any
-    """The item or edge that it writes."""
+    sent: Mapping[str, Any]
 
 
 class Batch(NamedTuple):
@@ -45,17 +56,16 @@ class Batch(NamedTuple):
         return [element.origin for element in self.elements if element.part in names]
 
 
-def batches(work: Sequence[tuple[PartName, Any, Any]], edges: Sequence[tuple[Any, Any]]) -> Iterator[Batch]:
+def batches(work: Sequence[Work], edges: Sequence[Work]) -> Iterator[Batch]:
     """Batches in order; edges begin only after the last new item.
 
     Args:
-        work: Part, JSON value and origin of creations, updates and deletions, in this order.
-        edges: JSON value and origin of new edges.
+        work: Creations, updates and deletions, in this order.
+        edges: New edges.
 
     When everything fits into one request, it is one request: a started plugin never sees half of it.
     """
-    first = [Element(part, msgspec.json.encode(value), origin) for part, value, origin in work]
-    second = [Element("create_edges", msgspec.json.encode(value), origin) for value, origin in edges]
+    first, second = [_encoded(entry) for entry in work], [_encoded(entry) for entry in edges]
     items = list(_cut(first))
     if items and second and not items[-1].is_oversized:
         yield from items[:-1]
@@ -63,6 +73,10 @@ def batches(work: Sequence[tuple[PartName, Any, Any]], edges: Sequence[tuple[Any
     else:
         yield from items
         yield from _cut(second)
+
+
+def _encoded(work: Work) -> Element:
+    return Element(work.part, msgspec.json.encode(work.json), work.origin, work.sent)
 
 
 def _cut(elements: Iterable[Element]) -> Iterator[Batch]:

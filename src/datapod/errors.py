@@ -2,7 +2,9 @@
 
 Exception
 ├── PodError                    the pod answered something else than 200; `status` and `message`
-│   └── PodConnectionError      the pod cannot be reached (also a ConnectionError)
+│   ├── PodConnectionError      the pod cannot be reached (also a ConnectionError)
+│   ├── CredentialsEnded        421: the credentials of a plugin are no longer valid; only the end of the process helps
+│   └── RefusedSchema           the pod has other types for these names (also a SchemaConflict)
 ├── ValidationError             a value or keyword does not fit an item class (a ValueError and TypeError)
 ├── UnknownEdge                 an item class has no edge of that name (a NameError and ValueError)
 ├── SchemaConflict              two declarations give one property two types (a ValueError)
@@ -25,11 +27,24 @@ class PodError(Exception):
 
 
 class PodConnectionError(PodError, ConnectionError):
-    """No pod answers at this address; start it, or correct the address."""
+    """No pod answers at this address; start it, or correct the address.
 
-    def __init__(self, address: str, reason: str) -> None:
-        PodError.__init__(self, None, f"Could not connect to the pod at {address}: {reason}")
+    `may_have_arrived`: the connection broke after the request had left, so the pod may have carried it out.
+    """
+
+    def __init__(self, address: str, reason: str, *, may_have_arrived: bool = False) -> None:
+        advice = (
+            "The connection broke before the answer; look at what is there before you repeat the request."
+            if may_have_arrived
+            else "Is it running? Start it with `datapod serve`, or name another address (`url=`, environment POD_ADDRESS)."
+        )
+        PodError.__init__(self, None, f"Could not connect to the pod at {address}: {reason}. {advice}")
         self.address = address
+        self.may_have_arrived = may_have_arrived
+
+
+class CredentialsEnded(PodError):
+    """The pod restarted, or the run of these credentials ended or was revoked; a plugin can only end itself."""
 
 
 class ValidationError(ValueError, TypeError):
@@ -42,6 +57,10 @@ class UnknownEdge(NameError, ValueError):
 
 class SchemaConflict(ValueError):
     """One property name with two value types; a pod knows one type per name, so one of them needs another name."""
+
+
+class RefusedSchema(PodError, SchemaConflict):
+    """The pod knows one of these properties with another type, which never changes; nothing of the registration is stored."""
 
 
 class PluginError(Exception):

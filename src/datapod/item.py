@@ -8,9 +8,10 @@ from __future__ import annotations
 import copy
 import inspect
 import uuid
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
+from dataclasses import replace
 from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
@@ -206,6 +207,12 @@ class Item:
         if not any(edge.target is target for edge in edges):
             edges.append(Edge(self, target, name))
 
+    def attach_incoming(self, edge: Edge) -> None:
+        """Note an edge that ends here, under `~name`, so that its source is found from here."""
+        edges = self._edges.setdefault(f"~{edge.name}", EdgeList())
+        if edge not in edges:
+            edges.append(edge)
+
     def remove_edge(self, name: str, target: Item) -> bool:
         """Forget a local edge; the pod keeps what it has. True if there was one."""
         edge = Edge(self, target, name)
@@ -243,12 +250,19 @@ class Item:
         self._original_properties.clear()
         self._date_local_modified.clear()
 
-    def mark_written(self, names: Iterator[str] | list[str]) -> None:
-        """These properties are in the pod now."""
+    def snapshot(self, names: Iterable[str]) -> Json:
+        """Values of these properties now."""
+        return {name: self.__dict__.get(name) for name in names}
+
+    def mark_written(self, values: Mapping[str, Any]) -> None:
+        """The pod has these values now. A property that was changed again in the meantime stays marked as changed."""
         self._in_pod = True
-        for name in list(names):
-            self._original_properties.pop(name, None)
-            self._date_local_modified.pop(name, None)
+        for name, value in values.items():
+            if self.__dict__.get(name) == value:
+                self._original_properties.pop(name, None)
+                self._date_local_modified.pop(name, None)
+            elif name in self._original_properties:
+                self._original_properties[name] = value
 
     @staticmethod
     def create_id() -> str:
@@ -387,10 +401,12 @@ class Item:
     @classmethod
     def learn_properties(cls, names: list[str]) -> None:
         """Take further names into a generic class; items that it has already read them as None."""
-        for name in names:
-            if name not in cls.declaration.properties and name not in ("type", "rowid"):
-                cls.declaration.properties[name] = Property(name)
-                cls.properties.append(name)
+        known = cls.declaration.properties
+        fresh = [name for name in names if name not in known and name not in ("type", "rowid")]
+        if fresh:
+            # New objects in the place of the old ones: another thread may be reading those.
+            cls.declaration = replace(cls.declaration, properties={**known, **{name: Property(name) for name in fresh}})
+            cls.properties = [*cls.properties, *fresh]
 
     @classmethod
     def generic(cls, type_name: str, **values: Any) -> Item:

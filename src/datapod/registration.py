@@ -5,18 +5,23 @@ Source: plugin-sdk.md, 7; pod-protocol.md, 5.
 
 from __future__ import annotations
 
+import logging
 import re
 from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
 from datapod.errors import SchemaConflict
 from datapod.item import DATES, Item
+from datapod.reserved_names import can_be_updated_everywhere
 from datapod.values import TYPE_TO_SCHEMA, plain
 
 Json = dict[str, Any]
 
 MANDATORY = frozenset({"id", "type", "deleted", *DATES})
 """Names that every pod defines by itself."""
+ADVICE = (
+    "The type of a property never changes: give what changed a new name; `Annotated[.., Prop(alias='old')]` goes on reading the old one."
+)
 NAME_RULE = re.compile(r"[a-zA-Z][_a-zA-Z0-9]{0,63}")
 
 
@@ -50,7 +55,7 @@ def edge_item(name: str, source: str, target: str) -> Json:
     return {"type": "ItemEdgeSchema", "edgeName": name, "sourceType": source, "targetType": target}
 
 
-def schema_of(thing: Item | type[Item], logger: Any) -> ItemSchema:
+def schema_of(thing: Item | type[Item], logger: logging.Logger) -> ItemSchema:
     """What a class, or a sample whose properties are filled in, tells a pod about its type.
 
     Raises:
@@ -66,8 +71,12 @@ def schema_of_class(cls: type[Item], *, base_properties: bool = True) -> ItemSch
     return ItemSchema(cls.__name__, {name: TYPE_TO_SCHEMA[kind] for name, kind in kinds.items() if name not in skipped}, own_edges(cls))
 
 
-def schema_of_sample(item: Item, logger: Any) -> ItemSchema:
-    """The properties of a sample that have a value, or an annotation in a declarative class."""
+def schema_of_sample(item: Item, logger: logging.Logger | None) -> ItemSchema:
+    """The properties of a sample that have a value, or an annotation in a declarative class.
+
+    Args:
+        logger: Is warned of properties that have neither; None: nobody is.
+    """
     cls = type(item)
     if cls.declaration.declarative:
         return schema_of_class(cls)
@@ -81,7 +90,8 @@ def schema_of_sample(item: Item, logger: Any) -> ItemSchema:
         if entry is not None and entry.kind is not None:
             kinds[name] = TYPE_TO_SCHEMA[entry.kind]
         elif value is None:
-            logger.warning("%s.%s has no value in the sample and no annotation: it is not registered", cls.__name__, name)
+            if logger is not None:
+                logger.warning("%s.%s has no value in the sample and no annotation: it is not registered", cls.__name__, name)
         elif type(value) in TYPE_TO_SCHEMA:
             kinds[name] = TYPE_TO_SCHEMA[type(value)]
         elif not isinstance(value, list):
@@ -111,6 +121,13 @@ def check(schemas: Iterable[ItemSchema]) -> None:
                     f"{item_type}.{other} is {other_kind} and {schema.name}.{name} is {kind}; "
                     "a pod knows one type per name, use another name for one"
                 )
+
+
+def warn_of_names(schemas: Iterable[ItemSchema], logger: logging.Logger) -> None:
+    """Log which properties a pod before Datapod would store once and then refuse to update."""
+    names = sorted({f"{schema.name}.{name}" for schema in schemas for name in schema.properties if not can_be_updated_everywhere(name)})
+    if names:
+        logger.warning("this pod will store but not update the properties %s", ", ".join(names))
 
 
 def v5_payload(schemas: Iterable[ItemSchema]) -> tuple[Json, Json]:

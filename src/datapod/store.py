@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import enum
 import logging
+import threading
+from collections.abc import Iterable
 from typing import Any
 
 from datapod.item import Item
@@ -28,6 +30,7 @@ class DB:
 
     def __init__(self) -> None:
         self.nodes: dict[str, Item] = {}
+        self._lock = threading.RLock()  # two threads that read one item must get one object
 
     def get(self, id: str) -> Item | None:  # noqa: A002 - the name old code passes
         return self.nodes.get(id)
@@ -37,24 +40,31 @@ class DB:
 
     def add(self, item: Item) -> Item:
         """Keep an item, giving it an id if it has none."""
-        item.create_id_if_not_exists()
-        self.nodes[item.id] = item
-        return item
+        with self._lock:
+            item.create_id_if_not_exists()
+            self.nodes[item.id] = item
+            return item
 
-    def merge(self, item: Item, priority: Priority | str | None = Priority.local) -> Item:
+    def merge(self, item: Item, priority: Priority | str | None = Priority.local, only: Iterable[str] | None = None) -> Item:
         """The stored object of that id, brought up to date with what was read from the pod; a new one is stored.
+
+        Args:
+            only: Properties that were read; all of them if left out, and then an absent one is unset in the pod.
 
         Raises:
             ValueError: Priority `error`, and a property changed on both sides.
         """
+        with self._lock:
+            return self._merge(item, Priority(priority or Priority.local), only)
+
+    def _merge(self, item: Item, rule: Priority, only: Iterable[str] | None) -> Item:
         known = self.nodes.get(item.id)
         if known is None or known is item:
             return self.add(item)
         if type(known).__name__ != type(item).__name__:
             logger.warning("merging a %s into a %s with id %s", type(item).__name__, type(known).__name__, item.id)
-        rule = Priority(priority or Priority.local)
         names = dict.fromkeys([*known.properties, *item.properties]) if type(known).is_generic else dict.fromkeys(known.properties)
-        for name in names:
+        for name in names if only is None else [name for name in only if name in names]:
             _merge_property(known, item, name, rule)
         for edge in item.get_all_edges():
             known.attach_edge(edge.name, edge.target)
@@ -75,7 +85,7 @@ def _merge_property(known: Item, remote_item: Item, name: str, priority: Priorit
         take_remote = priority is Priority.remote
     if take_remote:
         known.__dict__[name] = remote
-        known.mark_written([name])
+        known.mark_written({name: remote})
 
 
 def _is_later(remote_item: Item, local_change: Any) -> bool:

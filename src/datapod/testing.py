@@ -13,7 +13,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, BinaryIO
 
 import msgspec
 
@@ -216,7 +216,8 @@ class InMemoryPod(PodAPI):
 
     # Files
 
-    def upload_file(self, data: bytes) -> Any:
+    def upload_file(self, data: bytes | BinaryIO) -> Any:
+        data = data if isinstance(data, bytes) else data.read()
         digest = hashlib.sha256(data).hexdigest()
         if digest in self.files:
             raise PodError(409, "Failure: File already exists")

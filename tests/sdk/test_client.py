@@ -9,7 +9,7 @@ from tests.sdk.test_items import Boat, Listed
 from tests.sdk.wire import serving
 
 from datapod import Item, PodClient, PodConnectionError, PodError, Priority, SchemaConflict, SchemaMeta
-from datapod.bulk import MAX_BATCH_BYTES, batches, gather_batch
+from datapod.bulk import MAX_BATCH_BYTES, Work, batches, gather_batch
 from datapod.schema import BUILT_IN, Account, Dataset, File, Person, Photo
 
 
@@ -274,8 +274,8 @@ def test_a_registration_that_was_lost_is_repeated_at_the_next_write(client, pod,
 
 
 def test_batches_count_bytes_and_send_edges_after_all_items():
-    work = [("create_items", {"text": "é" * 1_000_000}, number) for number in range(6)]
-    parts = list(batches(work, [({"_name": "e"}, "edge")]))
+    work = [Work("create_items", number, {}, {"text": "é" * 1_000_000}) for number in range(6)]
+    parts = list(batches(work, [Work("create_edges", "edge", {}, {"_name": "e"})]))
     assert [len(batch.origins("create_items")) for batch in parts] == [2, 2, 2]
     assert [batch.origins("create_edges") for batch in parts] == [[], [], ["edge"]]
 

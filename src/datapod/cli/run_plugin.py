@@ -95,6 +95,7 @@ def _carry_out(access: Access, run_id: str, description: Any, config: dict[str, 
     from datapod.client import PodClient
     from datapod.driver import mark_failed, parse_config, run_plugin_from_run_id, stay
     from datapod.errors import PluginError, PodError
+    from datapod.states import RUN_DAEMON
 
     client = PodClient(url=access.address, owner_key=access.owner_key, database_key=access.database_key, auth_json=access.auth_json)
     if description is not None:
@@ -107,7 +108,7 @@ def _carry_out(access: Access, run_id: str, description: Any, config: dict[str, 
         if config is None:
             config = parse_config(stored.config) if stored is not None else description.config if description else {}
         plugin = run_plugin_from_run_id(run_id, client, **config)
-        if plugin.daemon:
+        if plugin.daemon or plugin._status == RUN_DAEMON:  # it may have taken `daemon` back while the status was written
             stay(plugin)
     except SystemExit as error:
         if error.code not in (None, 0):
