@@ -21,12 +21,16 @@ Params = Mapping[str, Any] | Iterable[Sequence[Any]]
 
 
 class Connection:
-    """A pod at an address, as its owner. Safe to use from several threads; `close` it, or use it in a `with` statement."""
+    """A pod at an address, as its owner or the holder of a token.
 
-    def __init__(self, url: str, keys: Keys | None = None) -> None:
+    Safe to use from several threads; `close` it, or use it in a `with` statement.
+    """
+
+    def __init__(self, url: str, keys: Keys | None = None, token: str | None = None) -> None:
         self.url = url.rstrip("/")
         credentials = (keys.owner_key, keys.database_key) if keys else None
-        self._http = httpx.Client(base_url=self.url, auth=credentials, timeout=httpx.Timeout(None, connect=5.0))
+        bearer = {} if token is None else {"Authorization": f"Bearer {token}"}
+        self._http = httpx.Client(base_url=self.url, auth=credentials, headers=bearer, timeout=httpx.Timeout(None, connect=5.0))
 
     def perform(
         self, verb: str, path: str, params: Params | None = None, payload: Any = None, headers: Mapping[str, str] | None = None
@@ -78,12 +82,19 @@ class Connection:
         return f"Connection({self.url})"
 
 
-def connect(url: str = "http://localhost:3030", *, database_key: str | None = None, owner_key: str | None = None) -> Connection:
+def connect(
+    url: str = "http://localhost:3030", *, database_key: str | None = None, owner_key: str | None = None, token: str | None = None
+) -> Connection:
     """Connect to a running pod; keys that are left out are those of the key file.
+
+    Args:
+        token: An access token (`datapod token new`) instead of keys.
 
     Raises:
         ValueError: The key file cannot be read.
     """
+    if token is not None:
+        return Connection(url, token=token)
     if database_key and owner_key:
         return Connection(url, Keys(database_key, owner_key))
     stored = read_keys(key_file_path())

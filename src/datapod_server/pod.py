@@ -15,6 +15,7 @@ from datapod_server.entities.types import TypeRegistry
 from datapod_server.items import AccountMode, FileStore, ItemStore
 from datapod_server.messages import Request, Response
 from datapod_server.runners import Runners, RunnerSettings
+from datapod_server.storage.access_tokens import AccessTokens, TokenShelf
 from datapod_server.storage.blobs import Blobs
 from datapod_server.storage.keys import DatabaseKey, Purpose
 from datapod_server.storage.sqlite import Database
@@ -35,12 +36,14 @@ class PodParts(Struct, frozen=True):
     Attributes:
         answer: The desk of `/v1`, for requests that a pod's own workers make.
         tokens: Seals the tokens of plugin runs.
+        shelf: Keeps the boxes of access tokens.
         account_mode: The kind of every account, or `auto` for what each was made as.
         zygote: Forks workers; None: each pod that runs code starts one of its own.
     """
 
     answer: Callable[[Pod, Request], Response]
     tokens: TokenBox
+    shelf: TokenShelf = TokenShelf(None)
     zygote: Zygote | None = None
     runners: RunnerSettings = RunnerSettings()
     workers: WorkerSettings = WorkerSettings()
@@ -70,6 +73,7 @@ class Pod:
             database=self.database,
             settings=parts.runners,
         )
+        self.tokens = AccessTokens(self.database, parts.shelf, owner_key, self._key)
         self.items.before_run = self.runners.before_run
         self._records = Records(self.database)
 

@@ -24,19 +24,20 @@ class Scope(StrEnum):
 
 
 class Kind(StrEnum):
-    """The four kinds of askers; what tells them apart is how they proved who they are."""
+    """The kinds of askers; what tells them apart is how they proved who they are."""
 
     OWNER = "owner"  # owner key and database key
     RUN = "run"  # a sealed token of one plugin run outside the server
     WORKER = "worker"  # the channel of an in-server plugin or script
+    TOKEN = "token"  # noqa: S105 - an access token that the owner minted
     NOBODY = "nobody"  # no credentials
 
 
 class Principal(Struct, frozen=True):
     """The asker of one request.
 
-    `run_id` is set for `Kind.RUN`, `code` names the plugin or script of `Kind.WORKER`. `rights` narrows a run, or the holder of a token,
-    to a declaration; None: nothing narrows it.
+    `run_id` is set for `Kind.RUN`, `code` names the plugin or script of `Kind.WORKER`, or the token of `Kind.TOKEN`. `rights` narrows a
+    run, or the holder of a token, to a declaration; None: nothing narrows it.
     """
 
     kind: Kind
@@ -68,3 +69,8 @@ def worker(code: str) -> Principal:
 def plugin_run(run_id: str, rights: Rights | None = None) -> Principal:
     """A plugin run, narrowed to what it was granted: `read` and `record` on `/v1` at most. Source: pod-protocol.md, 23.5."""
     return Principal(Kind.RUN, frozenset({Scope.READ, Scope.RECORD}), run_id=run_id, rights=rights)
+
+
+def token_holder(name: str, scopes: frozenset[Scope], rights: Rights | None) -> Principal:
+    """Who brings an access token. Source: pod-protocol.md, 23.8."""
+    return Principal(Kind.TOKEN, scopes, code=name, rights=rights)

@@ -24,14 +24,18 @@ from typing import Literal, Protocol
 from msgspec import Struct
 
 from datapod_server.admission import Admission, Attempts
-from datapod_server.errors import NotFound, Unauthorized
+from datapod_server.errors import NotFound, StaleToken, Unauthorized
 from datapod_server.pod import Pod
+from datapod_server.principal import Principal, Scope, token_holder
+from datapod_server.rights import parse_rights
+from datapod_server.storage.access_tokens import TokenShelf
 from datapod_server.storage.keys import DatabaseKey
 from datapod_server.storage.tokens import TokenBox
 
 log = logging.getLogger("datapod.vault")
 
 _WRONG_KEY = "Failed to open the database file"
+_STALE = "Plugin credentials are no longer valid"
 _ANYWHERE = "in process"
 
 
@@ -75,11 +79,13 @@ class Vault:
         *,
         admission: Admission,
         tokens: TokenBox,
+        shelf: TokenShelf | None = None,
         settings: VaultSettings | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.settings = settings or VaultSettings()
         self.tokens = tokens
+        self.shelf = shelf or TokenShelf(None)
         self.admission = admission
         self.attempts = Attempts(limit=self.settings.attempts, window_seconds=self.settings.attempts_window_seconds, clock=clock)
         self._directory = directory
@@ -263,6 +269,28 @@ class Visit:
             raise
         self._leases.append(entry)
         return entry.pod
+
+    def unlock_by_token(self, token_id: str, secret: str, owner_key: str | None) -> tuple[Pod, Principal]:
+        """The pod that an access token leads to, open until this visit is closed, and who asks.
+
+        Args:
+            owner_key: The owner in the request; None where it names none.
+
+        Raises:
+            StaleToken: There is no such token, it was revoked or has expired, or it belongs to another owner.
+        """
+        content = self._vault.shelf.open(token_id, secret)
+        if content is None or (owner_key is not None and owner_key != content.owner_key):
+            raise StaleToken(_STALE)
+        try:
+            pod = self.unlock(content.owner_key, DatabaseKey.parse(content.database_key), create=False, counted=False)
+        except (NotFound, Unauthorized) as error:  # the pod was removed, or made anew
+            raise StaleToken(_STALE) from error
+        token = pod.tokens.use(token_id)
+        if token is None:
+            raise StaleToken(_STALE)
+        rights = None if token.permissions is None else parse_rights(token.permissions)
+        return pod, token_holder(token.name, frozenset(map(Scope, token.scopes)), rights)
 
     def wrong_credentials(self) -> None:
         """Count a failed attempt that never came as far as a pod."""

@@ -12,6 +12,7 @@ from typer.core import TyperGroup
 
 from datapod.cli.main import SERVER_COMMANDS
 from datapod.cli.options import configure_logging
+from datapod.cli.tokens import token_commands
 
 _FORWARDED: dict[str, Any] = {"allow_extra_args": True, "ignore_unknown_options": True}
 
@@ -21,6 +22,7 @@ key_commands = typer.Typer(help="The keys of your pod.", no_args_is_help=True)
 schema_commands = typer.Typer(help="What item classes tell a pod.", no_args_is_help=True)
 application.add_typer(plugin_commands, name="plugin")
 application.add_typer(key_commands, name="keys")
+application.add_typer(token_commands, name="token")
 application.add_typer(schema_commands, name="schema")
 
 RunId = Annotated[str, typer.Argument(help="Id of the run.")]

@@ -108,6 +108,6 @@ def rights_of_new_run(connection: apsw.Connection, properties: Mapping[str, Any]
         Forbidden: Another run starts it, and would give it more than it has itself.
     """
     rights = rights_of(connection, properties)
-    if starter.kind is Kind.RUN and starter.rights is not None and (rights is None or not rights.within(starter.rights)):
+    if starter.kind in (Kind.RUN, Kind.TOKEN) and starter.rights is not None and (rights is None or not rights.within(starter.rights)):
         raise missing("runs")
     return rights

@@ -15,7 +15,7 @@ from datapod_server.items.own import Own, find_own
 from datapod_server.items.runs import PLUGIN_RUN
 from datapod_server.items.schema import DEFINING_KEYS, EDGE_SCHEMA, Entry, Schema
 from datapod_server.items.view import View
-from datapod_server.principal import Kind, Principal
+from datapod_server.principal import Kind, Principal, Scope
 from datapod_server.rights import NO_NAMES, Level, Rights, missing
 
 _BASE = frozenset({"id", "type", "dateCreated", "dateModified", "dateServerModified", "deleted", "rowid"})
@@ -56,6 +56,11 @@ class Permit:
             self._own = find_own(self._connection, self._principal.run_id)
         return self._own
 
+    @property
+    def _is_bounded(self) -> bool:
+        """Whether the asker must not change what runs are granted."""
+        return self._principal.kind is Kind.RUN or (self._principal.kind is Kind.TOKEN and Scope.ADMIN not in self._principal.scopes)
+
     def forget_own(self) -> None:
         """Something was made that may be the run's own."""
         self._own = None
@@ -63,7 +68,9 @@ class Permit:
     def create(self, item_type: str, properties: Mapping[str, Any]) -> None:
         """Raises `Forbidden` unless such an item may be made. For entries of the schema see `define`."""
         rights = self._rights
-        if self._principal.kind is Kind.RUN and item_type == PLUGIN_RUN:
+        if item_type == PLUGIN_RUN and self._principal.kind is Kind.TOKEN and Scope.CODE not in self._principal.scopes:
+            raise missing(f"scope {Scope.CODE}")
+        if item_type == PLUGIN_RUN and self._is_bounded:
             # A narrowed run hands on a part of its own rights; an unrestricted one starts unrestricted ones.
             _refuse_owners_names(properties, allowed=frozenset() if rights is None else frozenset({"pluginPermissions"}))
         if rights is None or item_type in DEFINING_KEYS:
@@ -90,7 +97,7 @@ class Permit:
 
     def update_unrestricted(self, item_type: str, properties: Mapping[str, Any]) -> None:
         """Raises `Forbidden` for what no run may change, whatever its rights."""
-        if item_type == PLUGIN_RUN and self._principal.kind is Kind.RUN:
+        if item_type == PLUGIN_RUN and self._is_bounded:
             _refuse_owners_names(properties)
 
     def update(

@@ -15,7 +15,7 @@ from datapod_server.items.audit import Touched
 from datapod_server.items.own import Own, find_own
 from datapod_server.items.schema import DEFINING_KEYS
 from datapod_server.items.sealed import Sealer
-from datapod_server.principal import Kind, Principal
+from datapod_server.principal import Kind, Principal, Scope
 from datapod_server.rights import ALL, NO_NAMES, Level, Names, Rights
 from datapod_server.secret_properties import SECRETS, is_secret
 
@@ -49,7 +49,9 @@ class View:
         self.touched = Touched()
         if principal.kind is Kind.RUN and principal.run_id is not None:
             self.own = find_own(connection, principal.run_id)
-        self.narrowed = self.own is not None or self._rights is not None
+        # Neither other plugins nor scripts see the secrets of an account: only its owner and its own run.
+        self._hides_secrets = self.own is not None or (principal.kind is Kind.TOKEN and Scope.ADMIN not in principal.scopes)
+        self.narrowed = self._hides_secrets or self._rights is not None
 
     # Conditions, as SQL text; names in it stand in quotes, rows are numbers
 
@@ -111,7 +113,7 @@ class View:
         if own is not None and row in own.accounts:
             return _EVERY_NAME
         if self._rights is None:
-            return _EVERY_PLAIN_NAME if own is not None and item_type == "Account" else _EVERY_NAME
+            return _EVERY_PLAIN_NAME if self._hides_secrets and item_type == "Account" else _EVERY_NAME
         granted = self._of_type(item_type)
         if item_type in DEFINING_KEYS:
             return _EVERY_NAME

@@ -13,6 +13,7 @@ from datapod_server.errors import Forbidden, Invalid, NotFound, StaleToken, Unau
 from datapod_server.messages import Request
 from datapod_server.pod import Pod
 from datapod_server.principal import OWNER, Principal
+from datapod_server.storage.access_tokens import is_access_token
 from datapod_server.storage.keys import DatabaseKey
 from datapod_server.vault import Visit
 
@@ -61,6 +62,8 @@ def _keys(visit: Visit, owner_key: str, password: str) -> tuple[Pod, Principal]:
 def _token(visit: Visit, text: str, owner_key: str | None) -> tuple[Pod, Principal]:
     nonce, _, sealed = text.partition(".")
     try:
+        if is_access_token(nonce, sealed):
+            return visit.unlock_by_token(nonce, sealed, owner_key)
         token = visit.tokens.open(nonce, sealed, owner_key)
         if owner_key is not None and owner_key != token.owner_key:
             raise Unauthorized(_REFUSED)

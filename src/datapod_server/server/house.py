@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -13,12 +14,22 @@ from datapod_server.api import v1
 from datapod_server.errors import DatapodError, Failed
 from datapod_server.packages import load_packages
 from datapod_server.pod import Pod, PodParts
-from datapod_server.runners import RunnerSettings, callback_address, parse_process, parse_script
+from datapod_server.runners import (
+    ContainerSettings,
+    RunnerSettings,
+    callback_address,
+    container_callback_address,
+    default_engine,
+    end_leftovers,
+    parse_process,
+    parse_script,
+)
 from datapod_server.server.application import Application
 from datapod_server.server.bodies import BodyLimits
 from datapod_server.server.desk import Desk
 from datapod_server.server.origins import WebRules
 from datapod_server.server.settings import ServeSettings
+from datapod_server.storage.access_tokens import TokenShelf
 from datapod_server.storage.keys import DatabaseKey
 from datapod_server.storage.tokens import TokenBox
 from datapod_server.threads import Threads
@@ -41,13 +52,17 @@ class House:
     @staticmethod
     def build(settings: ServeSettings, zygote: Zygote) -> House:
         tokens = TokenBox(settings.plugin_token_lifetime_seconds)
-        parts = PodParts(v1.answer_whole, tokens, zygote, _runner_settings(settings), _worker_settings(settings), settings.account_mode)
+        runners = _runner_settings(settings)
+        end_leftovers(runners)
         directory = None if settings.data_dir is None else Path(settings.data_dir) / "pods"
+        shelf = TokenShelf(None if settings.data_dir is None else Path(settings.data_dir) / "tokens")
+        parts = PodParts(v1.answer_whole, tokens, shelf, zygote, runners, _worker_settings(settings), settings.account_mode)
         vault = Vault(
             directory,
             lambda folder, key, owner_key: Pod.open(folder, key, owner_key, parts),
             admission=_admission(settings),
             tokens=tokens,
+            shelf=shelf,
             settings=VaultSettings(
                 lock_after_seconds=settings.lock_after_seconds,
                 account_mode=settings.account_mode,
@@ -143,7 +158,17 @@ def _runner_settings(settings: ServeSettings) -> RunnerSettings:
         ),
         scripts=dict(parse_script(text) for text in settings.plugin_scripts),
         processes=dict(parse_process(text) for text in settings.plugin_processes),
-        container_engine=settings.plugins_container_engine or "docker",
+        containers=ContainerSettings(
+            engine=settings.plugins_container_engine or default_engine(),
+            network=settings.plugins_docker_network,
+            pull=settings.plugins_docker_pull,
+            callback_address=container_callback_address(
+                settings.plugins_callback_address, scheme=settings.scheme, port=settings.port, system=sys.platform
+            ),
+        ),
+        kubernetes=settings.use_kubernetes,
+        public_domain=settings.plugins_public_domain,
+        state_folder=None if settings.data_dir is None else str(Path(settings.data_dir) / "runs"),
         unrestricted=settings.unrestricted_plugins,
         max_seconds=settings.plugins_max_seconds,
         max_memory_mb=settings.plugins_max_memory_mb,

@@ -9,6 +9,7 @@ types.py       what can be made
 house.py       about the house itself; redirected calls
 plugins.py     plugin routes, documentation, output
 scripts.py     running a script
+tokens.py      access tokens
 narrowed.py    what is open to somebody with narrowed rights
 resources.py   all routes in one table
 bodies.py      decoding what calls bring

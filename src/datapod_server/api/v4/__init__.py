@@ -7,6 +7,7 @@ items.py      items, edges, search, bulk, definitions
 files.py      upload and download
 runs.py       what plugin runs printed
 plugins.py    talking to plugin runs and about them
+scopes.py     which scope of an access token each call needs
 grants.py     standing grants, the audit record
 version.py    which server this is
 routing.py    the table of endpoints

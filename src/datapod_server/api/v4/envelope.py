@@ -12,6 +12,7 @@ from datapod_server.errors import Invalid, NotFound, StaleToken, Unauthorized
 from datapod_server.items.malformed import Malformed
 from datapod_server.pod import Pod
 from datapod_server.principal import OWNER, Principal
+from datapod_server.storage.access_tokens import is_access_token
 from datapod_server.storage.keys import DatabaseKey
 from datapod_server.vault import Visit
 
@@ -85,6 +86,8 @@ def authenticate(visit: Visit, owner_key: str, auth: Auth, *, create: bool) -> A
         return Asked(visit.unlock(owner_key, key, create=create and visit.settings.implicit_accounts), OWNER)
     if len(auth.data.nonce) != _NONCE_CHARACTERS:
         raise Invalid("PluginAuth nonce should be 48 hex characters")
+    if is_access_token(auth.data.nonce, auth.data.encrypted_permissions):
+        return Asked(*visit.unlock_by_token(auth.data.nonce, auth.data.encrypted_permissions, owner_key))
     token = visit.tokens.open(auth.data.nonce, auth.data.encrypted_permissions, owner_key)
     try:
         pod = visit.unlock(owner_key, token.database_key, create=False, counted=False)

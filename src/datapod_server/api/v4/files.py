@@ -9,6 +9,7 @@ import msgspec
 from msgspec import Struct
 
 from datapod_server.api.v4.envelope import Asked, Auth, ClientAuth, authenticate
+from datapod_server.api.v4.scopes import check_scope
 from datapod_server.errors import Forbidden, Invalid
 from datapod_server.messages import Request, Response
 from datapod_server.vault import Visit
@@ -57,6 +58,7 @@ def delete_file(asked: Asked, file: FileItem) -> dict[str, str]:
 
 def _store(visit: Visit, request: Request, owner_key: str, auth: Auth, sha256: str) -> Response:
     asked = authenticate(visit, owner_key, auth, create=True)
+    check_scope(asked.principal, "upload_file_b")
     chunks: Iterable[bytes] = (request.body,) if request.stream is None else request.stream
     try:
         asked.pod.files.store(sha256, chunks, asked.principal)

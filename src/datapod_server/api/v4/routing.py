@@ -11,6 +11,7 @@ from datapod_server.api.v4 import files, grants, items, plugins, runs
 from datapod_server.api.v4.accounts import create_account
 from datapod_server.api.v4.envelope import Asked, Envelope, authenticate, decode, encode
 from datapod_server.api.v4.errors import no_such_endpoint
+from datapod_server.api.v4.scopes import check_scope
 from datapod_server.api.v4.version import get_version
 from datapod_server.errors import Forbidden
 from datapod_server.items.bulk import Bulk, NewEdge
@@ -70,14 +71,16 @@ def answer(visit: Visit, request: Request) -> Response:
             visit.admit(owner_key)
             return UPLOADS[name](visit, request, owner_key, credentials, sha256)
         case [("v4" | "v5") as version, owner_key, *names] if owner_key and "/".join(names) in ENDPOINTS[version]:
-            return _call(visit, request, owner_key, ENDPOINTS[version]["/".join(names)])
+            return _call(visit, request, owner_key, version, "/".join(names))
     return no_such_endpoint()
 
 
-def _call(visit: Visit, request: Request, owner_key: str, endpoint: Endpoint) -> Response:
+def _call(visit: Visit, request: Request, owner_key: str, version: str, name: str) -> Response:
+    endpoint = ENDPOINTS[version][name]
     visit.admit(owner_key)
     envelope = decode(request.body, endpoint.decoder)
     asked = authenticate(visit, owner_key, envelope.auth, create=endpoint.creates_account)
+    check_scope(asked.principal, name, envelope.payload)
     try:
         result = endpoint.handle(asked, envelope.payload)
     except Forbidden as error:
