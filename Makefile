@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check lint format types floors bench serve clean
+.PHONY: help demo test packages check lint format types floors bench serve clean
 
 help: ## list the targets
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
@@ -20,8 +20,16 @@ $(INSTALLED): pyproject.toml
 demo: $(INSTALLED) ## import real items and a real table, ask SQL over both, serve a plugin, restart, plot
 	$(BIN)/python -m examples.demo
 
-test: $(INSTALLED) ## run all tests
+test: $(INSTALLED) packages ## run all tests
 	$(BIN)/python -m pytest -n 2 --dist loadgroup
+
+packages: ## install the Debian packages that some tests need; who is not root gets those tests skipped
+	@missing=$$(for name in $$(cat .ci/packages); do dpkg -s $$name >/dev/null 2>&1 || echo $$name; done); \
+	if [ -n "$$missing" ]; then \
+		if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+			apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $$missing >/dev/null; \
+		else echo "Tests that need one of these are skipped: $$missing"; fi; \
+	fi
 
 check: lint types floors ## everything that needs no running code: format, lint, types, floors
 
