@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import itertools
+import shutil
+import tempfile
+from pathlib import Path
 from typing import Any
 
 from hypothesis import settings
@@ -35,8 +38,9 @@ class Model(RuleBasedStateMachine):
 
     def __init__(self) -> None:
         super().__init__()
-        self.database = Database.open(None, SubKey(bytes(32)))
-        self.store = ItemStore(self.database, SubKey(bytes(32)))
+        self.folder = tempfile.TemporaryDirectory()
+        self.file = Path(self.folder.name) / "items.sqlite"
+        self.open()
         definitions = [
             {"type": "ItemPropertySchema", "itemType": "Boat", "propertyName": name, "valueType": kind} for name, kind in KINDS.items()
         ]
@@ -45,8 +49,30 @@ class Model(RuleBasedStateMachine):
         self.edges: list[tuple[str, str, str]] = []
         self.numbers = itertools.count(100_000)
 
+    def open(self) -> None:
+        self.database = Database.open(self.file, SubKey(bytes(32)))
+        self.store = ItemStore(self.database, SubKey(bytes(32)))
+
     def teardown(self) -> None:
         self.database.close()
+        self.folder.cleanup()
+
+    @rule()
+    def close_and_open(self) -> None:
+        self.database.close()
+        self.open()
+
+    @rule()
+    def crash(self) -> None:
+        """Go on with what is on the disk at this moment, as after a kill: the file and its journal, not closed by anybody."""
+        image = self.file.parent / f"crash{next(self.numbers)}"
+        image.mkdir()
+        for part in self.file.parent.glob(f"{self.file.name}*"):
+            if not part.name.endswith("-shm"):
+                shutil.copy(part, image / part.name)
+        self.database.close()
+        self.file = image / self.file.name
+        self.open()
 
     @rule(target=ids, properties=PROPERTIES)
     def create(self, properties: dict[str, Any]) -> str:
