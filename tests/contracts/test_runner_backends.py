@@ -4,17 +4,22 @@ from __future__ import annotations
 
 import signal
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import msgspec
 import pytest
+from tests.runners.engine import Engine, running_engine
 
+from datapod_server.rights import EVERYTHING
 from datapod_server.runners.backend import Backend, Exit, Launch, MissingProgram, Running, StartFailed
+from datapod_server.runners.container import ContainerBackend
 from datapod_server.runners.fake import FakeBackend, FakeRun
 from datapod_server.runners.output import OutputTail
 from datapod_server.runners.process import PythonBackend, ScriptBackend
+from datapod_server.runners.settings import ContainerSettings
 
-WITHIN_SECONDS = 10.0
+WITHIN_SECONDS = 30.0
 PROPERTIES = {"pluginModule": "boats.imports", "pluginName": "LogbookPlugin"}
 
 # A behaviour, as a program and as what the fake does.
@@ -54,12 +59,55 @@ def _file(directory: Path, behaviour: str) -> str:
     return str(path)
 
 
+# The first process of a container gets no signal that it does not ask for.
+OBEDIENT = "trap 'exit 143' TERM\n"
+
+
+@pytest.fixture(scope="module")
+def engine() -> Iterator[Engine]:
+    with running_engine() as engine:
+        for behaviour, script in SCRIPTS.items():
+            engine.make_shell_image(_image(behaviour), (OBEDIENT if behaviour == "waits" else "") + script)
+        yield engine
+
+
+def _image(behaviour: str) -> str:
+    return "localhost/" + behaviour.replace(" ", "-")
+
+
+class OneImage:
+    """A container backend whose every run is of one image."""
+
+    def __init__(self, backend: ContainerBackend, image: str) -> None:
+        self._backend = backend
+        self._image = image
+
+    def start(self, launch: Launch, output: Callable[[bytes], None]) -> Running:
+        return self._backend.start(msgspec.structs.replace(launch, image=self._image), output)
+
+    def __getattr__(self, name: str) -> object:
+        return getattr(self._backend, name)
+
+
+def _container(request: pytest.FixtureRequest, tmp_path: Path, behaviour: str) -> Backend:
+    if behaviour in SCRIPTS:
+        engine = request.getfixturevalue("engine")
+        monkeypatch = request.getfixturevalue("monkeypatch")
+        for name, value in engine.environment.items():
+            monkeypatch.setenv(name, value)
+        program = "podman"
+    else:
+        program = _file(tmp_path, behaviour)
+    return OneImage(ContainerBackend(ContainerSettings(engine=program, pull="never")), _image(behaviour))
+
+
 Make = Callable[[str], Backend]
 
 
-@pytest.fixture(params=["script", "python", "fake"])
+@pytest.fixture(params=["script", "python", pytest.param("container", marks=pytest.mark.xdist_group("podman")), "fake"])
 def make(request: pytest.FixtureRequest, tmp_path: Path) -> Make:
     kinds: dict[str, Make] = {
+        "container": lambda behaviour: _container(request, tmp_path, behaviour),
         "script": lambda behaviour: ScriptBackend(_file(tmp_path, behaviour)),
         "python": lambda behaviour: PythonBackend(_file(tmp_path, behaviour)),
         "fake": _fake,
@@ -90,6 +138,11 @@ class Started:
         return end
 
 
+def _ended_by(end: Exit | None, number: signal.Signals) -> bool:
+    """Engines tell a signal as shells do."""
+    return end is not None and (end.signal_number == number or end.code == 128 + number)
+
+
 def test_a_run_that_succeeds_ends_with_code_0_and_its_output_is_complete(make):
     started = Started(make("succeeds"))
     assert started.running.wait(WITHIN_SECONDS) == Exit(code=0)
@@ -108,14 +161,14 @@ def test_a_run_that_fails_ends_with_its_own_code(make):
 def test_waiting_for_a_living_run_comes_back_without_an_exit(make):
     started = Started(make("waits"))
     assert started.running.wait(0.01) is None
-    assert started.finish() == Exit(signal_number=signal.SIGKILL)
+    assert _ended_by(started.finish(), signal.SIGKILL)
 
 
 def test_a_run_that_is_asked_to_end_ends_by_that_signal(make):
     started = Started(make("waits"))
     started.await_output()
     started.running.terminate()
-    assert started.running.wait(WITHIN_SECONDS) == Exit(signal_number=signal.SIGTERM)
+    assert _ended_by(started.running.wait(WITHIN_SECONDS), signal.SIGTERM)
     started.finish()
 
 
@@ -125,7 +178,7 @@ def test_a_run_that_ignores_being_asked_is_killed(make):
     started.running.terminate()
     assert started.running.wait(0.2) is None
     end = started.finish()
-    assert end is not None and end.reason() == "The plugin ended by signal SIGKILL"
+    assert end is not None and end.reason() in ("The plugin ended by signal SIGKILL", "The plugin ended with exit code 137")
 
 
 def test_asking_after_the_end_does_nothing_and_the_exit_stays_the_same(make):
@@ -148,3 +201,21 @@ def test_a_program_that_cannot_be_started_says_so(make):
     backend.check("boats", PROPERTIES)
     with pytest.raises(StartFailed, match="Failed to start: "):
         backend.start(Launch("boats", "run", "owner", {}), OutputTail().append)
+
+
+def test_the_whole_network_can_always_be_granted(make):
+    make("succeeds").check_network(EVERYTHING)
+
+
+def test_a_name_outside_of_the_server_is_the_same_for_the_same_run_or_there_is_none(make):
+    backend = make("succeeds")
+    names = {backend.container_name("owner", "boats", run_id) for run_id in ("run-1", "run-2")}
+    assert names == {None} or len(names) == 2
+
+
+def test_a_run_tells_where_its_web_server_is_also_after_the_end(make):
+    started = Started(make("succeeds"))
+    assert started.running.host() == "127.0.0.1"
+    started.running.wait(WITHIN_SECONDS)
+    started.finish()
+    started.running.host()

@@ -9,6 +9,7 @@ import pytest
 
 from datapod_server.errors import Failed, Forbidden, Invalid, StaleToken
 from datapod_server.principal import OWNER, plugin_run
+from datapod_server.runners import ContainerSettings
 from datapod_server.runners.fake import FakeBackend
 from datapod_server.storage.keys import DatabaseKey
 
@@ -80,9 +81,7 @@ def test_a_process_gets_a_free_port_unless_its_run_has_one(house):
 @pytest.mark.parametrize(
     ("settings", "program"),
     [
-        ({}, "docker"),
-        ({"container_engine": "podman"}, "podman"),
-        ({"kubernetes": True}, "kubectl"),
+        ({"containers": ContainerSettings(engine="/no/such/engine")}, "/no/such/engine"),
         ({"scripts": {"boats": "/no/such/file"}}, "/no/such/file"),
         ({"processes": {"*": "/no/such/python"}}, "/no/such/python"),
     ],

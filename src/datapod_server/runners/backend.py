@@ -7,9 +7,11 @@ from __future__ import annotations
 
 import signal
 from collections.abc import Callable, Mapping
-from typing import ClassVar, Protocol
+from typing import Protocol
 
 from msgspec import Struct
+
+from datapod_server.rights import Named
 
 Output = Callable[[bytes], None]
 """Takes the next piece of what a run printed, standard output and error mixed as they came. Called from any thread."""
@@ -21,19 +23,24 @@ class Launch(Struct, frozen=True):
     Attributes:
         image: The run's `containerImage`.
         variables: Those of the protocol; a backend adds what else its programs need.
+        name: What `Backend.container_name` said before the commit; None where the backend has no names.
+        network: What the run may reach besides the pod, as `Backend.check_network` accepted it; None: nothing limits it.
     """
 
     image: str
     run_id: str
     owner_key: str
     variables: Mapping[str, str]
+    name: str | None = None
+    network: Named | None = None
 
 
 class Exit(Struct, frozen=True):
-    """How a run ended: by an exit code or by a signal, the other one is None."""
+    """How a run ended: by an exit code or by a signal, the other one is None. `text` is what the backend knows beyond that."""
 
     code: int | None = None
     signal_number: int | None = None
+    text: str | None = None
 
     @property
     def succeeded(self) -> bool:
@@ -45,6 +52,8 @@ class Exit(Struct, frozen=True):
         >>> Exit(code=137).reason(), Exit(signal_number=9).reason()
         ('The plugin ended with exit code 137', 'The plugin ended by signal SIGKILL')
         """
+        if self.text is not None:
+            return self.text
         if self.signal_number is None:
             return f"The plugin ended with exit code {self.code}"
         try:
@@ -55,10 +64,17 @@ class Exit(Struct, frozen=True):
 
 
 class Running(Protocol):
-    """One started run. The thread that supervises it is the only caller."""
+    """One started run. The thread that supervises it is the only caller, but for `host`."""
 
     def wait(self, timeout_seconds: float) -> Exit | None:
         """How it ended, or None if it is still alive when the time is over. After the end always the same answer, at once."""
+        ...
+
+    def host(self) -> str | None:
+        """Where the run's web server can be reached from here, as a host name or address; None while or where nobody can tell.
+
+        The one method that any thread may call, at any time, also after the end; it may take seconds. Source: pod-protocol.md, 15.1.
+        """
         ...
 
     def memory_mb(self) -> float:
@@ -81,8 +97,10 @@ class Running(Protocol):
 class Backend(Protocol):
     """One way to start runs. Stateless between runs, used from several threads."""
 
-    shares_network: ClassVar[bool]
-    """Whether runs listen on the server's own network, so that each needs a port of its own."""
+    @property
+    def shares_network(self) -> bool:
+        """Whether runs listen on the server's own network, so that each needs a port of its own."""
+        ...
 
     def check(self, image: str, properties: Mapping[str, object]) -> None:
         """Called inside the transaction that creates the run, before anything is started; must not block for long.
@@ -90,6 +108,24 @@ class Backend(Protocol):
         Raises:
             Invalid: The run lacks a property that this backend needs.
             MissingProgram: What would be executed is not there or not executable.
+        """
+        ...
+
+    def check_network(self, network: Named) -> None:
+        """Called inside the transaction for a run with a declaration: can this backend keep it to these connections?
+
+        Args:
+            network: Patterns of `host:port` besides the pod; all of them (`outbound`), or none.
+
+        Raises:
+            Invalid: It cannot; the text names the ways out. Source: pod-protocol.md, 23.4.
+        """
+        ...
+
+    def container_name(self, owner_key: str, image: str, run_id: str) -> str | None:
+        """Called inside the transaction, and again before a restart: the name under which the run will be known outside of the server.
+
+        Stored as the run's `containerId` and given back in `Launch.name`; None where runs have no such name. Source: pod-protocol.md, 14.3.
         """
         ...
 

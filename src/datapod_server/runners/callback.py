@@ -6,6 +6,18 @@ import ipaddress
 from typing import Literal
 
 
+def container_callback_address(explicit: str | None, *, scheme: Literal["http", "https"], port: int, system: str) -> str | None:
+    """Where containers reach the server, if that is not where processes do.
+
+    Args:
+        system: As `sys.platform` names it; containers live in a virtual machine wherever that is not Linux.
+
+    >>> container_callback_address(None, scheme="http", port=3030, system="darwin")
+    'http://host.docker.internal:3030'
+    """
+    return None if explicit or system == "linux" else f"{scheme}://host.docker.internal:{port}"
+
+
 def callback_address(explicit: str | None, *, scheme: Literal["http", "https"], host: str, port: int) -> str:
     """What goes into `POD_FULL_ADDRESS` of runs on this machine.
 

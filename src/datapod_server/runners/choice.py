@@ -2,25 +2,31 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from datapod_server.runners.backend import Backend, MissingProgram
+from datapod_server.runners.container import ContainerBackend, end_leftover_containers
+from datapod_server.runners.leftovers import Leftovers
 from datapod_server.runners.process import PythonBackend, ScriptBackend
 from datapod_server.runners.settings import ANY_IMAGE, RunnerSettings
 
 
 def choose_backend(image: str, settings: RunnerSettings) -> Backend:
-    """The script for exactly this image; else a process, if the image is listed for it; else the cluster; else a container.
-
-    Raises:
-        MissingProgram: It would be the cluster or a container, which this version does not start.
-    """
+    """The script for exactly this image; else a process, if the image is listed for it; else the cluster; else a container."""
     if image in settings.scripts:
         return ScriptBackend(settings.scripts[image])
     python = settings.processes.get(image, settings.processes.get(ANY_IMAGE))
     if python is not None:
         return PythonBackend(python)
-    program = "kubectl" if settings.kubernetes else settings.container_engine
-    raise MissingProgram(
-        program,
-        f"this version starts plugins as processes only: start the server with --plugins-process {image}"
-        f" or --insecure-plugin-script {image}=/path, or name one of its images",
-    )
+    if settings.kubernetes:
+        raise MissingProgram("kubernetes", "soon")
+    return ContainerBackend(settings.containers, settings.max_memory_mb, _leftovers(settings, "containers"))
+
+
+def end_leftovers(settings: RunnerSettings) -> None:
+    """Called once at the start of a server, before any run: end what an earlier server left when it was killed."""
+    end_leftover_containers(_leftovers(settings, "containers"))
+
+
+def _leftovers(settings: RunnerSettings, kind: str) -> Leftovers:
+    return Leftovers(None if settings.state_folder is None else str(Path(settings.state_folder) / kind))

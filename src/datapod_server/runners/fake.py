@@ -7,6 +7,8 @@ import threading
 from collections.abc import Callable, Mapping
 from typing import ClassVar
 
+from datapod_server.errors import Invalid
+from datapod_server.rights import EVERYTHING, Named
 from datapod_server.runners.backend import Exit, Launch, MissingProgram, Output, Running, StartFailed
 
 
@@ -35,6 +37,9 @@ class FakeRun:
     def wait(self, timeout_seconds: float) -> Exit | None:
         return self._exit if self._ended.wait(timeout_seconds) else None
 
+    def host(self) -> str | None:
+        return "127.0.0.1"
+
     def memory_mb(self) -> float:
         return 0.0 if self._ended.is_set() else self.resident_mb
 
@@ -59,22 +64,37 @@ class FakeBackend:
         obeys: Whether runs end when they are asked to.
         missing: The program is not there.
         fails: The start fails with this reason.
+        confines: Whether it can keep runs from the network.
     """
 
     shares_network: ClassVar[bool] = False
 
     def __init__(
-        self, behave: Callable[[FakeRun], None] | None = None, *, obeys: bool = True, missing: bool = False, fails: str | None = None
+        self,
+        behave: Callable[[FakeRun], None] | None = None,
+        *,
+        obeys: bool = True,
+        missing: bool = False,
+        fails: str | None = None,
+        confines: bool = True,
     ) -> None:
         self.runs: list[FakeRun] = []
         self._behave = behave
         self._obeys = obeys
         self._missing = missing
         self._fails = fails
+        self._confines = confines
 
     def check(self, image: str, properties: Mapping[str, object]) -> None:
         if self._missing:
             raise MissingProgram("fake", "no such file")
+
+    def check_network(self, network: Named) -> None:
+        if network != EVERYTHING and not self._confines:
+            raise Invalid("Runner fake cannot enforce network none")
+
+    def container_name(self, owner_key: str, image: str, run_id: str) -> str | None:
+        return None
 
     def start(self, launch: Launch, output: Output) -> Running:
         if self._fails is not None:

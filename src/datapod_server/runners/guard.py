@@ -10,24 +10,32 @@ from __future__ import annotations
 
 import os
 import subprocess
+from collections.abc import Mapping, Sequence
 
 # First line: the number of the group; second line: the group ended. End of input instead: the server is gone.
-_SCRIPT = 'read -r group || exit 0; read -r ended && exit 0; kill -KILL "-$group"'
+_SCRIPT = 'read -r group || exit 0; read -r ended && exit 0; kill -KILL "-$group"; [ $# -gt 0 ] && exec "$@"'
 
 
 class GroupGuard:
     """Waits in a session of its own, so that no signal meant for the server or the plugin reaches it."""
 
-    def __init__(self) -> None:
+    def __init__(self, afterwards: Sequence[str] = (), environment: Mapping[str, str] | None = None) -> None:
+        """Start waiting.
+
+        Args:
+            afterwards: A command that is executed after the group was killed, for what does not belong to the group.
+            environment: For that command.
+        """
         read_end, self._pipe = os.pipe()  # neither end is inherited by other children
         try:
-            # Started before the group it guards, so that no run is ever without one. It gets no environment: there are secrets in it.
+            # Started before the group it guards, so that no run is ever without one. It gets no environment that it does not need:
+            # there are secrets in the server's.
             self._shell = subprocess.Popen(
-                ["/bin/sh", "-c", _SCRIPT],
+                ["/bin/sh", "-c", _SCRIPT, "guard", *afterwards],
                 stdin=read_end,
                 stdout=subprocess.DEVNULL,
                 stderr=subprocess.DEVNULL,
-                env={},
+                env=dict(environment or {}),
                 cwd="/",
                 start_new_session=True,
             )

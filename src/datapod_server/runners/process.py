@@ -7,14 +7,16 @@ import shutil
 import signal
 import subprocess
 import threading
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import ClassVar, cast
 
 import psutil
 from msgspec import Struct
 
 from datapod_server.errors import Invalid
+from datapod_server.rights import Named
 from datapod_server.runners.backend import Exit, Launch, MissingProgram, Output, Running, StartFailed
+from datapod_server.runners.confinement import cannot_enforce
 from datapod_server.runners.environment import inherited
 from datapod_server.runners.guard import GroupGuard
 
@@ -29,7 +31,13 @@ class ScriptBackend(Struct, frozen=True):
     shares_network: ClassVar[bool] = True
 
     def check(self, image: str, properties: Mapping[str, object]) -> None:
-        _check_program(self.path)
+        check_program(self.path)
+
+    def check_network(self, network: Named) -> None:
+        _check_network(network)
+
+    def container_name(self, owner_key: str, image: str, run_id: str) -> str | None:
+        return None
 
     def start(self, launch: Launch, output: Output) -> Running:
         return _start([self.path], launch, output)
@@ -45,7 +53,13 @@ class PythonBackend(Struct, frozen=True):
         for name in ("pluginModule", "pluginName"):
             if not properties.get(name):
                 raise Invalid(f"A plugin run that is started as a process needs the property {name}")
-        _check_program(self.python)
+        check_program(self.python)
+
+    def check_network(self, network: Named) -> None:
+        _check_network(network)
+
+    def container_name(self, owner_key: str, image: str, run_id: str) -> str | None:
+        return None
 
     def start(self, launch: Launch, output: Output) -> Running:
         command = [self.python, "-m", "datapod", "plugin", "run", "--read-args-from-env"]
@@ -55,11 +69,16 @@ class PythonBackend(Struct, frozen=True):
 class LocalProcess:
     """A process with a group and a session of its own, so that it can be ended with everything it started."""
 
-    def __init__(self, command: list[str], variables: Mapping[str, str], output: Output) -> None:
-        """Start it; raises `OSError` if that does not work."""
+    def __init__(self, command: list[str], variables: Mapping[str, str], output: Output, *, if_the_server_dies: Sequence[str] = ()) -> None:
+        """Start it; raises `OSError` if that does not work.
+
+        Args:
+            if_the_server_dies: A command that then ends what is outside of the group.
+        """
         self._exit: Exit | None = None
         self._ended = threading.Event()
-        self._guard = GroupGuard()
+        environment = inherited(os.environ)
+        self._guard = GroupGuard(if_the_server_dies, environment if if_the_server_dies else None)
         read_end, write_end = os.pipe()
         try:
             self._process = subprocess.Popen(
@@ -68,7 +87,7 @@ class LocalProcess:
                 stdout=write_end,
                 stderr=subprocess.STDOUT,
                 # Unbuffered, so that the last lines of a plugin that is killed are there to be read.
-                env=inherited(os.environ) | {"PYTHONUNBUFFERED": "1"} | dict(variables),
+                env=environment | {"PYTHONUNBUFFERED": "1"} | dict(variables),
                 start_new_session=True,
             )
         except OSError:
@@ -84,6 +103,9 @@ class LocalProcess:
 
     def wait(self, timeout_seconds: float) -> Exit | None:
         return self._exit if self._ended.wait(timeout_seconds) else None
+
+    def host(self) -> str | None:
+        return "127.0.0.1"
 
     def memory_mb(self) -> float:
         try:
@@ -105,6 +127,10 @@ class LocalProcess:
         self._process.wait()
         self._guard.release()
         # A process that left the group may hold the pipe open for ever; what it prints from now on is nobody's.
+        self.finish_output()
+
+    def finish_output(self) -> None:
+        """Return when all output of an ended process was delivered, or nobody can tell when that will be."""
         self._reader.join(_LAST_OUTPUT_SECONDS)
 
     def _await_end(self) -> None:
@@ -142,7 +168,12 @@ def _resident_bytes(process: psutil.Process) -> int:
         return 0
 
 
-def _check_program(program: str) -> None:
+def _check_network(network: Named) -> None:
+    if network.chosen is not None:
+        raise cannot_enforce("process", network, ways_out="or run it as a container")
+
+
+def check_program(program: str) -> None:
     """Raise `MissingProgram` unless it is a file that may be executed, by path or on the search path."""
     if shutil.which(program) is not None:
         return

@@ -12,6 +12,22 @@ from msgspec import Struct
 ANY_IMAGE = "*"
 
 
+class ContainerSettings(Struct, frozen=True, kw_only=True):
+    """How containers are started.
+
+    Attributes:
+        engine: The program: `docker`, `podman`, or one that takes the same arguments.
+        network: The engine's name of the network; `host` is the server's own.
+        pull: When images are fetched.
+        callback_address: Where containers reach the server, if that is not where processes do.
+    """
+
+    engine: str = "docker"
+    network: str = "host"
+    pull: Literal["always", "missing", "never"] = "missing"
+    callback_address: str | None = None
+
+
 class RunnerSettings(Struct, frozen=True, kw_only=True):
     """Options of the door that reads them, handed down.
 
@@ -19,8 +35,9 @@ class RunnerSettings(Struct, frozen=True, kw_only=True):
         callback_address: Where runs reach the server, without a trailing slash.
         scripts: Image name to the path that is executed instead.
         processes: Image name, or `*`, to the Python that runs it as a process.
-        container_engine: The program that starts containers.
         kubernetes: Whether runs go to a cluster.
+        public_domain: The domain under which the plugins of a cluster are known, for `PLUGIN_DNS`.
+        state_folder: Where is noted what has to be ended if this server is killed; None: nowhere.
         unrestricted: Whether runs without declared permissions may start at all.
         max_seconds: How long one run may take; 0 sets no limit.
         max_memory_mb: Resident memory of one run with all its processes, in MiB; 0 sets no limit.
@@ -29,8 +46,10 @@ class RunnerSettings(Struct, frozen=True, kw_only=True):
     callback_address: str = "http://localhost:3030"
     scripts: Mapping[str, str] = MappingProxyType({})
     processes: Mapping[str, str] = MappingProxyType({})
-    container_engine: str = "docker"
+    containers: ContainerSettings = ContainerSettings()
     kubernetes: bool = False
+    public_domain: str | None = None
+    state_folder: str | None = None
     unrestricted: Literal["allow", "deny"] = "allow"
     max_seconds: float = 0.0
     max_memory_mb: float = 0.0

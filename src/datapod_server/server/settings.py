@@ -38,6 +38,10 @@ class ServeSettings(Struct, frozen=True, kw_only=True):
     plugin_scripts: tuple[str, ...] = ()  # IMAGE=/path
     plugin_processes: tuple[str, ...] = ()  # IMAGE or IMAGE=PYTHON
     plugins_container_engine: str | None = None
+    plugins_docker_network: str = "host"
+    plugins_docker_pull: Literal["always", "missing", "never"] = "missing"
+    use_kubernetes: bool = False
+    plugins_public_domain: str | None = None
     plugins_max_seconds: float = 0.0
     plugins_max_memory_mb: int = 0
     plugin_token_lifetime_seconds: float = 0.0
