@@ -5,6 +5,7 @@ choice.py       which backend starts which image
 backend.py      the contract of a backend: what it is given, and what the rest of the house may ask of a started run
 process.py      the backend for scripts and for Python processes on this machine
 container.py    the backend for containers of docker or podman
+kubernetes.py   the backend for Jobs of a cluster; job.py: what a Job says; cluster.py: the calls to the cluster
 confinement.py  the network right of a run, and refusing it where a backend cannot enforce it
 leftovers.py    which containers and Jobs a killed server left
 guard.py        ends a process group when the server dies, however it dies

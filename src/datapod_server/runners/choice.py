@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+import logging
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from datapod_server.runners.backend import Backend, MissingProgram
 from datapod_server.runners.container import ContainerBackend, end_leftover_containers
 from datapod_server.runners.leftovers import Leftovers
 from datapod_server.runners.process import PythonBackend, ScriptBackend
 from datapod_server.runners.settings import ANY_IMAGE, RunnerSettings
+
+if TYPE_CHECKING:
+    from datapod_server.runners.kubernetes import KubernetesBackend
+
+log = logging.getLogger("datapod.runners")
 
 
 def choose_backend(image: str, settings: RunnerSettings) -> Backend:
@@ -19,13 +26,36 @@ def choose_backend(image: str, settings: RunnerSettings) -> Backend:
     if python is not None:
         return PythonBackend(python)
     if settings.kubernetes:
-        raise MissingProgram("kubernetes", "soon")
+        return _kubernetes_backend(settings)
     return ContainerBackend(settings.containers, settings.max_memory_mb, _leftovers(settings, "containers"))
 
 
 def end_leftovers(settings: RunnerSettings) -> None:
     """Called once at the start of a server, before any run: end what an earlier server left when it was killed."""
     end_leftover_containers(_leftovers(settings, "containers"))
+    jobs = _leftovers(settings, "jobs")
+    if not jobs.programs():
+        return
+    try:
+        backend = _kubernetes_backend(settings)
+    except MissingProgram as missing:
+        log.warning("Jobs that an earlier server left may still run: %s", missing.reason)
+        return
+    backend.end_leftovers()
+
+
+def _kubernetes_backend(settings: RunnerSettings) -> KubernetesBackend:
+    """Imported only where there is a cluster: the client is an extra, and takes a third of a second."""
+    try:
+        from datapod_server.runners.cluster import Cluster, ClusterError
+        from datapod_server.runners.kubernetes import PROGRAM, KubernetesBackend
+    except ModuleNotFoundError as error:
+        raise MissingProgram("kubernetes", "its client is not installed: pip install 'datapod[kubernetes]'") from error
+    try:
+        cluster = Cluster.connect()
+    except ClusterError as error:
+        raise MissingProgram(PROGRAM, str(error)) from error
+    return KubernetesBackend(cluster, settings.public_domain, settings.max_memory_mb, _leftovers(settings, "jobs"))
 
 
 def _leftovers(settings: RunnerSettings, kind: str) -> Leftovers:
