@@ -118,7 +118,8 @@ class ContainerRun:
         self._stopping: subprocess.Popen[bytes] | None = None
         command = backend.command(name, launch.image, backend.variables(launch))
         remove = (self._engine, "rm", "--force", name)
-        self._client = LocalProcess(command, {}, self._take, if_the_server_dies=remove)
+        # Podman's watcher leaves a file `oom` in its working folder when a container took too much memory.
+        self._client = LocalProcess(command, {}, self._take, if_the_server_dies=remove, folder=backend.leftovers.surroundings())
 
     def wait(self, timeout_seconds: float) -> Exit | None:
         if self._exit is None:

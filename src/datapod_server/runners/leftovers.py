@@ -8,6 +8,7 @@ clear. It is written before the start and taken away after the end. Whoever ends
 from __future__ import annotations
 
 import hashlib
+import tempfile
 from pathlib import Path
 
 from msgspec import Struct
@@ -49,6 +50,10 @@ class Leftovers(Struct, frozen=True):
             for path in Path(self.folder).iterdir():
                 if path.read_text() == program:
                     path.unlink(missing_ok=True)
+
+    def surroundings(self) -> str:
+        """A folder for what programs drop where they are started."""
+        return tempfile.gettempdir() if self.folder is None else str(Path(self.folder).parent)
 
     def _path(self, name: str) -> Path | None:
         return None if self.folder is None else Path(self.folder) / hashlib.sha256(name.encode()).hexdigest()

@@ -69,11 +69,20 @@ class PythonBackend(Struct, frozen=True):
 class LocalProcess:
     """A process with a group and a session of its own, so that it can be ended with everything it started."""
 
-    def __init__(self, command: list[str], variables: Mapping[str, str], output: Output, *, if_the_server_dies: Sequence[str] = ()) -> None:
+    def __init__(
+        self,
+        command: list[str],
+        variables: Mapping[str, str],
+        output: Output,
+        *,
+        if_the_server_dies: Sequence[str] = (),
+        folder: str | None = None,
+    ) -> None:
         """Start it; raises `OSError` if that does not work.
 
         Args:
             if_the_server_dies: A command that then ends what is outside of the group.
+            folder: The working folder; the server's own if it is None.
         """
         self._exit: Exit | None = None
         self._ended = threading.Event()
@@ -88,6 +97,7 @@ class LocalProcess:
                 stderr=subprocess.STDOUT,
                 # Unbuffered, so that the last lines of a plugin that is killed are there to be read.
                 env=environment | {"PYTHONUNBUFFERED": "1"} | dict(variables),
+                cwd=folder,
                 start_new_session=True,
             )
         except OSError:
