@@ -14,6 +14,7 @@ edges.py        edges from both ends
 search.py       a query to one statement
 grants.py       what owners granted to runs
 permit.py       what one asker may write
+graph/          GraphQL-style queries
 writing.py      one write transaction: create, update, delete, edges
 bulk.py         many of them at once
 definitions.py  the schema call

@@ -61,7 +61,15 @@ class Search:
                 self._add_condition(key, value)
 
     def run(self, connection: apsw.Connection, schema: Schema, view: View) -> list[Item]:
-        """The matching items, as the view shows them, in order.
+        """The matching items, as the view shows them, in order, with the edges that were asked for. Raises `Invalid`; see `rows`."""
+        found = dict(read_items(connection, schema, self.rows(connection, schema, view), view))
+        for key, direction in ((OUTGOING_KEY, Direction.OUTGOING), (INCOMING_KEY, Direction.INCOMING)):
+            if self._edges[key]:
+                attach_edges(connection, schema, found, direction, key, view, deleted_ends=not schema.registered)
+        return list(found.values())
+
+    def rows(self, connection: apsw.Connection, schema: Schema, view: View) -> Iterable[Sequence[Any]]:
+        """The columns of `BASE` of the matching items, in order.
 
         Raises:
             Invalid: A property is unknown (and an item meets the base conditions), or a value does not fit its type.
@@ -80,16 +88,9 @@ class Search:
         statement, parameters = self._statement(schema, view, with_properties=True)
         if self._offset is None:
             rows: Iterable[Sequence[Any]] = connection.execute(statement, parameters)
-            if self._limit is not None:
-                rows = _with_ties(rows, self._limit)
-        else:
-            limit = -1 if self._limit is None else self._limit
-            rows = connection.execute(f"{statement} LIMIT ? OFFSET ?", (*parameters, limit, self._offset))
-        found = dict(read_items(connection, schema, rows, view))
-        for key, direction in ((OUTGOING_KEY, Direction.OUTGOING), (INCOMING_KEY, Direction.INCOMING)):
-            if self._edges[key]:
-                attach_edges(connection, schema, found, direction, key, view, deleted_ends=not schema.registered)
-        return list(found.values())
+            return rows if self._limit is None else _with_ties(rows, self._limit)
+        limit = -1 if self._limit is None else self._limit
+        return connection.execute(f"{statement} LIMIT ? OFFSET ?", (*parameters, limit, self._offset))
 
     def among(self, connection: apsw.Connection, schema: Schema, view: View, rows: Iterable[int]) -> set[int]:
         """Which of the items with these row numbers match, whatever limit and offset; none while a property is unknown."""

@@ -21,6 +21,7 @@ from datapod_server.items.changes import Changes, Committing
 from datapod_server.items.definitions import Definitions, define_all
 from datapod_server.items.edges import Direction, list_edges
 from datapod_server.items.grants import Grants
+from datapod_server.items.graph import parse_graph_query, run_graph_query
 from datapod_server.items.migrations import migrate
 from datapod_server.items.reading import BASE, Item, read_items
 from datapod_server.items.runs import PLUGIN_RUN, BeforeChange, BeforeRun, PreparedRun
@@ -127,6 +128,13 @@ class ItemStore:
         log.info("searching items")
         with self.reading(principal, sealed=principal.run_id is not None) as (connection, schema, view):
             return search.run(connection, schema, view)
+
+    def graph_query(self, text: str, principal: Principal) -> list[Item]:
+        """The answer to a GraphQL-style query. Raises `Invalid`: a syntax error with its place, or a value of the wrong type."""
+        roots = parse_graph_query(text)
+        log.info("answering a graph query")
+        with self.reading(principal, sealed=principal.run_id is not None) as (connection, schema, view):
+            return run_graph_query(roots, connection, schema, view)
 
     def knows_property(self, name: str) -> bool:
         return self._schema.find(name) is not None

@@ -504,3 +504,14 @@ def test_the_audit_tells_what_was_granted_touched_and_refused(start: StartRun, h
     assert [entry["right"] for entry in report["refused"]] == ["write Boat.crew"]
     assert not any(text in json.dumps(report) for text in ("Zwaluw", "Albatros", *SECRET_VALUES))
     assert harbour("plugin/audit", {"id": "unknown1"}).status == 404
+
+
+def test_graph_queries_show_no_more(start: StartRun) -> None:
+    run = start({**READS_NAMES, "edges": {"moored": "read"}})
+    boats = run.ok("graphql", "{ Boat { name sailArea moored { name } } Harbour { name } }")["data"]
+    assert {boat["name"]: (boat["moored"], "sailArea" in boat) for boat in boats} == {"Zwaluw": ([], False), "Meeuw": ([], False)}
+    assert run.ok("graphql", "{ Boat (filter: {sailArea: {eq: 52.5}}) { name } }")["data"] == []
+    assert run.ok("graphql", "{ Boat (order_asc: sailArea) { name } }")["data"] != []
+    whole = start({"read": {"Boat": "*", "Harbour": ["name"]}, "edges": {"moored": "read"}}, "runrun02")
+    (harbour_item,) = whole.ok("graphql", "{ Harbour { name motto ~moored { name } } }")["data"]
+    assert ("motto" in harbour_item, [boat["name"] for boat in harbour_item["~moored"]]) == (False, ["Zwaluw"])

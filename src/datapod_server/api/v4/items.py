@@ -87,6 +87,10 @@ def search(asked: Asked, query: JsonObject) -> list[Item]:
     return asked.pod.items.search(query, asked.principal)
 
 
+def graphql(asked: Asked, query: str) -> dict[str, list[Item]]:
+    return {"data": asked.pod.items.graph_query(query, asked.principal)}
+
+
 def bulk(asked: Asked, parts: Bulk) -> BulkAnswer:
     return asked.pod.items.bulk(parts, asked.principal)
 

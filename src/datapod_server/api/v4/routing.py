@@ -40,6 +40,7 @@ ENDPOINTS = {
         "create_edge": Endpoint(NewEdge, items.create_edge),
         "delete_edge_by_source_target": Endpoint(items.EdgeEnds, items.delete_edges),
         "search": Endpoint(items.JsonObject, items.search),
+        "graphql": Endpoint(str, items.graphql),
         "bulk": Endpoint(Bulk, items.bulk),
         "get_file": Endpoint(files.FileName, files.get_file),
         "delete_file": Endpoint(files.FileItem, files.delete_file),
