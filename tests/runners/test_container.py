@@ -194,7 +194,7 @@ def test_a_plugin_in_a_container_writes_its_items_and_is_done(harbour_of, podman
     assert len(harbour.server.v4("search", {"type": "Boat"}).json()) == 3
     assert item["containerId"] == f"{harbour.server.owner_key}-ships-runSails"
     wait_until(lambda: podman.names() == [])
-    assert list((harbour.server.data_dir / "runs" / "containers").iterdir()) == []
+    wait_until(lambda: list((harbour.server.data_dir / "runs" / "containers").iterdir()) == [])
 
 
 def test_what_a_container_prints_and_is_told_is_in_its_log_and_not_in_the_servers(harbour_of, wait_until):

@@ -16,7 +16,7 @@ from msgspec import Struct
 from datapod_server.errors import Invalid
 from datapod_server.rights import Named
 from datapod_server.runners.backend import Exit, Launch, MissingProgram, Output, Running, StartFailed
-from datapod_server.runners.confinement import cannot_enforce
+from datapod_server.runners.confinement import check_confinement, confined
 from datapod_server.runners.environment import inherited
 from datapod_server.runners.guard import GroupGuard
 
@@ -28,13 +28,14 @@ class ScriptBackend(Struct, frozen=True):
     """Executes one file, without arguments, with the server's user rights."""
 
     path: str
+    callback_address: str = "http://localhost:3030"
     shares_network: ClassVar[bool] = True
 
     def check(self, image: str, properties: Mapping[str, object]) -> None:
         check_program(self.path)
 
     def check_network(self, network: Named) -> None:
-        _check_network(network)
+        check_confinement(network, self.callback_address)
 
     def container_name(self, owner_key: str, image: str, run_id: str) -> str | None:
         return None
@@ -47,6 +48,7 @@ class PythonBackend(Struct, frozen=True):
     """Runs the class that the run names as module and class, with the plugin command of a given Python."""
 
     python: str
+    callback_address: str = "http://localhost:3030"
     shares_network: ClassVar[bool] = True
 
     def check(self, image: str, properties: Mapping[str, object]) -> None:
@@ -56,7 +58,7 @@ class PythonBackend(Struct, frozen=True):
         check_program(self.python)
 
     def check_network(self, network: Named) -> None:
-        _check_network(network)
+        check_confinement(network, self.callback_address)
 
     def container_name(self, owner_key: str, image: str, run_id: str) -> str | None:
         return None
@@ -159,6 +161,7 @@ class LocalProcess:
 
 
 def _start(command: list[str], launch: Launch, output: Output) -> Running:
+    command = confined(command, launch)
     try:
         return LocalProcess(command, launch.variables, output)
     except OSError as error:
@@ -176,11 +179,6 @@ def _resident_bytes(process: psutil.Process) -> int:
         return int(process.memory_info().rss)
     except psutil.Error:
         return 0
-
-
-def _check_network(network: Named) -> None:
-    if network.chosen is not None:
-        raise cannot_enforce("process", network, ways_out="or run it as a container")
 
 
 def check_program(program: str) -> None:

@@ -12,4 +12,5 @@ recording.py    dataset objects: rows from Python values
 wrapper.py      responses, exceptions, tracked procedures
 unit_tests.py   MldbUnitTest, run_tests
 jail.py         Landlock and seccomp
+confined.py     around a plugin process outside the server: a network in which there is only the pod
 """

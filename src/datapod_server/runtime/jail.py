@@ -35,6 +35,10 @@ _SYSTEM_CALLS = {
     "x86_64": (0xC000003E, 41, 101, 310, 311, 425),
     "aarch64": (0xC00000B7, 198, 117, 270, 271, 425),
 }
+# architecture: setns, pidfd_getfd
+_WAYS_OUT = {"x86_64": (308, 438), "aarch64": (268, 438)}
+_FAMILIES = (2, 10, 16)  # IPv4, IPv6, and netlink, by which a process looks at its own network
+_NUMBER_AT, _ARCHITECTURE_AT, _FIRST_ARGUMENT_AT = 0, 4, 16  # in struct seccomp_data
 _LOAD, _JUMP_EQUAL, _JUMP_NOT_BELOW, _RETURN = 0x20, 0x15, 0x35, 0x06
 _X32 = 0x40000000  # the same calls under other numbers
 _ALLOW, _KILL, _REFUSE = 0x7FFF0000, 0x80000000, 0x00050000 | 13  # EACCES
@@ -64,6 +68,34 @@ def enter(*, writable: Iterable[str], hidden: Iterable[str], network: bool) -> N
     if version > 0:
         _restrict_files(libc, version, writable, hidden)
     _filter_calls(libc, network)
+
+
+def keep_in_own_network() -> None:
+    """Keep a process that has a network of its own in it, for good and with what it executes.
+
+    Refused: sockets of the file system, through which others can be asked to reach the world; entering another process or its network.
+
+    Raises:
+        JailError: seccomp is not available.
+    """
+    if sys.platform != "linux" or platform.machine() not in _SYSTEM_CALLS:
+        raise JailError("this system has no means to keep a process in its network")
+    libc = ctypes.CDLL(None, use_errno=True)
+    libc.prctl(_PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)
+    audit, open_socket, *never = _SYSTEM_CALLS[platform.machine()]
+    refused = [*never, *_WAYS_OUT[platform.machine()]]
+    program = [(_LOAD, 0, 0, _ARCHITECTURE_AT), (_JUMP_EQUAL, 1, 0, audit), (_RETURN, 0, 0, _KILL), (_LOAD, 0, 0, _NUMBER_AT)]
+    rest = [
+        (_JUMP_EQUAL, 0, len(_FAMILIES) + 2, open_socket),
+        (_LOAD, 0, 0, _FIRST_ARGUMENT_AT),
+        *((_JUMP_EQUAL, len(_FAMILIES) - position, 0, family) for position, family in enumerate(_FAMILIES)),
+    ]
+    # After the rest stand: refuse, allow. Jumps count from the next instruction.
+    program.append((_JUMP_NOT_BELOW, len(refused) + len(rest), 0, _X32))
+    program += [(_JUMP_EQUAL, len(refused) - 1 - position + len(rest), 0, number) for position, number in enumerate(refused)]
+    program += [*rest, (_RETURN, 0, 0, _REFUSE), (_RETURN, 0, 0, _ALLOW)]
+    if not _install(libc, program):
+        raise JailError("seccomp is not available")
 
 
 def capabilities() -> dict[str, bool]:
@@ -155,8 +187,13 @@ def _filter_calls(libc: ctypes.CDLL, network: bool) -> None:
     for position, number in enumerate(refused):
         program.append((_JUMP_EQUAL, len(refused) - position, 0, number))
     program += [(_RETURN, 0, 0, _ALLOW), (_RETURN, 0, 0, _REFUSE)]
+    if not _install(libc, program) and not network:
+        raise JailError("seccomp is not available, so the network cannot be refused; allow it with runtime.network = outbound")
+
+
+def _install(libc: ctypes.CDLL, program: list[tuple[int, int, int, int]]) -> bool:
+    """Put a filter of system calls in force; whether that worked."""
     code = b"".join(struct.pack("HBBI", *instruction) for instruction in program)
     buffer = ctypes.create_string_buffer(code, len(code))
     header = struct.pack("HxxxxxxP", len(program), ctypes.addressof(buffer))
-    if libc.prctl(_PR_SET_SECCOMP, _SECCOMP_MODE_FILTER, header, 0, 0) != 0 and not network:
-        raise JailError("seccomp is not available, so the network cannot be refused; allow it with runtime.network = outbound")
+    return bool(libc.prctl(_PR_SET_SECCOMP, _SECCOMP_MODE_FILTER, header, 0, 0) == 0)
