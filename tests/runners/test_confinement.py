@@ -82,8 +82,8 @@ def pod() -> Iterator[str]:
 @pytest.fixture
 def backend(tmp_path, pod):
     """A script of Python, where this system has the means."""
-    confinement._missing_means.cache_clear()
-    reason = confinement._missing_means()
+    confinement.missing_means.cache_clear()
+    reason = confinement.missing_means()
     if reason is not None:
         pytest.skip(f"this system gives no network of its own to a process: {reason}")
 
@@ -187,7 +187,7 @@ def test_a_pod_that_is_known_by_a_name_only_cannot_be_reached_without_name_serve
 
 def test_a_system_without_the_means_refuses_and_says_why(monkeypatch):
     monkeypatch.setattr(confinement, "_LAUNCHER", (shutil.which("false"),))
-    confinement._missing_means.cache_clear()
+    confinement.missing_means.cache_clear()
     with pytest.raises(Invalid, match=r'Runner process cannot enforce network none .*: declare "outbound", or run it as a container'):
         ScriptBackend("/bin/true").check_network(NOTHING)
-    confinement._missing_means.cache_clear()
+    confinement.missing_means.cache_clear()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import importlib.util
 import os
 import shutil
 import subprocess
@@ -14,6 +15,7 @@ import msgspec
 from msgspec import Struct
 
 from datapod_server.cli.options import Option, UsageError, parse
+from datapod_server.runners import missing_means
 
 _SUMMARY = "Tell what protects the data on this machine: encryption, the jail of in-server code, container engines."
 _EPILOG = "Example: datapod doctor --json"
@@ -21,6 +23,7 @@ _OPTIONS = (Option(name="json", kind="flag", default=False, help="One JSON objec
 
 _LANDLOCK_CREATE_RULESET = 444
 _LANDLOCK_VERSION_FLAG = 1
+_ENGINE_SECONDS = 10
 
 
 class Finding(Struct, frozen=True):
@@ -91,9 +94,32 @@ def container_engine() -> Finding:
     for name in ("docker", "podman"):
         program = shutil.which(name)
         if program is not None:
-            version = subprocess.run([program, "--version"], capture_output=True, text=True, timeout=10, check=False).stdout.strip()
-            return Finding("container engine", True, version or program, needed=False)
+            return _engine_answers(name, program)
     return Finding("container engine", False, "no docker, no podman: plugins run as processes (--plugins-process)", needed=False)
+
+
+def _engine_answers(name: str, program: str) -> Finding:
+    """Docker's program may be there without the daemon that does the work."""
+    try:
+        done = subprocess.run([program, "info"], capture_output=True, text=True, timeout=_ENGINE_SECONDS, check=False)
+    except (OSError, subprocess.TimeoutExpired) as error:
+        return Finding("container engine", False, f"{name}: {error}", needed=False)
+    if done.returncode == 0:
+        return Finding("container engine", True, f"{name} answers", needed=False)
+    complaint = next((line for line in reversed(done.stderr.splitlines()) if line.strip()), "it does not say why")
+    return Finding("container engine", False, f"{name} cannot start containers: {complaint}", needed=False)
+
+
+def own_network() -> Finding:
+    obstacle = missing_means()
+    text = "plugin processes can be kept to the pod" if obstacle is None else f"{obstacle}: such runs are refused"
+    return Finding("network of its own", obstacle is None, text, needed=False)
+
+
+def kubernetes() -> Finding:
+    there = importlib.util.find_spec("kubernetes") is not None
+    text = "the client is installed (--use-kubernetes)" if there else "no client: pip install 'datapod[kubernetes]'"
+    return Finding("Kubernetes", there, text, needed=False)
 
 
 def memory_swap() -> Finding:
@@ -112,4 +138,6 @@ CHECKS: tuple[Callable[[], Finding], ...] = (
     core_dumps,
     memory_swap,
     container_engine,
+    own_network,
+    kubernetes,
 )

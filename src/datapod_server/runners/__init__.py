@@ -24,6 +24,7 @@ A backend is a stranger to pods and items; supervision is a stranger to processe
 
 from datapod_server.runners.callback import callback_address, container_callback_address
 from datapod_server.runners.choice import end_leftovers
+from datapod_server.runners.confinement import missing_means
 from datapod_server.runners.container import default_engine
 from datapod_server.runners.runs import Runners
 from datapod_server.runners.settings import ContainerSettings, RunnerSettings, parse_process, parse_script
@@ -36,6 +37,7 @@ __all__ = [
     "container_callback_address",
     "default_engine",
     "end_leftovers",
+    "missing_means",
     "parse_process",
     "parse_script",
 ]

@@ -70,11 +70,11 @@ def _obstacle(callback_address: str) -> str | None:
             return f"the pod is reached by the name {host}"
         if address.version == 6 and not address.is_loopback:
             return f"the pod is reached at {host}"
-    return _missing_means()
+    return missing_means()
 
 
 @functools.cache
-def _missing_means() -> str | None:
+def missing_means() -> str | None:
     """What this system lacks to give a process a network of its own; found out by trying."""
     try:
         probe = subprocess.run([*_LAUNCHER, "--probe"], capture_output=True, text=True, timeout=_PROBE_SECONDS, check=False)
