@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import http.server
+import json
 import shutil
 import sys
 import threading
@@ -11,7 +12,9 @@ from pathlib import Path
 
 import httpx
 import msgspec
+import psutil
 import pytest
+from tests.runners.harbour import Harbour
 
 from datapod_server.errors import Invalid
 from datapod_server.rights import EVERYTHING, NOTHING, Named
@@ -191,3 +194,37 @@ def test_a_system_without_the_means_refuses_and_says_why(monkeypatch):
     with pytest.raises(Invalid, match=r'Runner process cannot enforce network none .*: declare "outbound", or run it as a container'):
         ScriptBackend("/bin/true").check_network(NOTHING)
     confinement.missing_means.cache_clear()
+
+
+# From outside: a real server, a plugin of the SDK in a network of its own.
+
+
+@pytest.fixture
+def harbour(backend, start_server, wait_until, tmp_path):
+    return Harbour(start_server, wait_until, tmp_path)
+
+
+def test_a_plugin_of_the_sdk_works_without_the_network(harbour):
+    declaration = {"read": {"Boat": "*"}, "write": {"Boat": "*"}}
+    run_id = harbour.run("Sails", pluginPermissions=json.dumps(declaration))
+    item = harbour.await_status(run_id, "done", "error")
+    assert (item["status"], item.get("error")) == ("done", None)
+    assert len(harbour.server.v4("search", {"type": "Boat"}).json()) == 3
+
+
+@pytest.mark.parametrize(("declared", "own"), [({}, True), ({"network": "outbound"}, False)])
+def test_what_a_run_declares_decides_about_its_network(harbour, declared, own, wait_until):
+    harbour.run("Drifts", pluginPermissions=json.dumps(declared))
+    harbour.await_status("run-Drifts", "started")
+    networks = {Path(f"/proc/{pid}/ns/net").readlink() for pid in harbour.processes() if "datapod" in psutil.Process(pid).cmdline()}
+    assert (networks == {Path("/proc/self/ns/net").readlink()}) is not own
+    assert harbour.state("run-Drifts") == "started"
+
+
+def test_a_list_of_hosts_stores_nothing(harbour):
+    declaration = json.dumps({"network": ["imap.example.org:993"]})
+    item = {"type": "PluginRun", "id": "run-away", "targetItemId": "run-away", "containerImage": "boats", "pluginPermissions": declaration}
+    answer = harbour.server.v4("create_item", item | {"pluginModule": "boats", "pluginName": "Sails"})
+    assert answer.status_code == 400
+    assert answer.text.startswith("Failure: Runner process cannot enforce network imap.example.org:993")
+    assert harbour.server.v4("search", {"id": "run-away"}).json() == []

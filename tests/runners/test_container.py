@@ -267,6 +267,15 @@ def test_a_missing_engine_stores_nothing(start_server, wait_until, tmp_path):
     assert harbour.server.v4("search", {"id": "run-away"}).json() == []
 
 
+def test_a_declaration_that_the_network_of_containers_cannot_keep_is_refused(harbour_of):
+    harbour = harbour_of()
+    item = {"type": "PluginRun", "id": "run-away", "targetItemId": "run-away", "containerImage": "waits", "pluginPermissions": "{}"}
+    answer = harbour.server.v4("create_item", item)
+    assert answer.status_code == 400
+    assert answer.text.startswith("Failure: Runner podman cannot enforce network none on network host: ")
+    assert harbour.server.v4("search", {"id": "run-away"}).json() == []
+
+
 def test_options_that_engines_do_not_know_are_wrong_usage(datapod_command):
     command = datapod_command("serve", "--plugins-docker-pull", "sometimes")
     done = subprocess.run(command, capture_output=True, text=True, check=False)

@@ -17,7 +17,6 @@ PAGE = (Path(__file__).resolve().parents[2] / "docs" / "runs.md").read_text()
     ("properties", "settings"),
     [
         ({"containerImage": None}, {}),
-        ({"pluginPermissions": "{}"}, {}),
         ({}, {"unrestricted": "deny"}),
     ],
 )

@@ -14,7 +14,7 @@ from typing import Any
 
 from datapod_server.errors import Failed, Forbidden, Invalid
 from datapod_server.principal import Principal
-from datapod_server.rights import Rights
+from datapod_server.rights import Named, Rights
 from datapod_server.runners.backend import Backend, Launch, MissingProgram
 from datapod_server.runners.choice import choose_backend
 from datapod_server.runners.environment import RunVariables
@@ -86,12 +86,14 @@ class Runners:
             return None
         self._check_rights(properties, rights)
         backend = self._checked_backend(image, run_id, properties)
+        if rights is not None:
+            backend.check_network(rights.network)
         name = backend.container_name(self._owner_key, image, run_id)
         additions: dict[str, int | str] = {} if name is None else {"containerId": name}
         if backend.shares_network and properties.get("webserverPort") is None:
             additions["webserverPort"] = _free_port()
         token = self._tokens.mint(self._owner_key, self._database_key, run_id, restricted=rights is not None)
-        return PreparedRun(self, run_id, image, backend, token, additions)
+        return PreparedRun(self, run_id, image, backend, token, additions, None if rights is None else rights.network)
 
     def busy(self) -> bool:
         """Whether a run is alive; the pod must stay unlocked until it has ended."""
@@ -154,7 +156,7 @@ class Runners:
         run_id = prepared.run_id
         variables = RunVariables(self._settings.callback_address, run_id, self._owner_key, prepared.token, target)
         supervision = Supervision(
-            Launch(prepared.image, run_id, self._owner_key, variables.as_environment(), prepared.container_name),
+            Launch(prepared.image, run_id, self._owner_key, variables.as_environment(), prepared.container_name, prepared.network),
             prepared.backend,
             items=self._items,
             records=self._records,
@@ -183,13 +185,21 @@ class PreparedRun:
     """A checked run between the transaction that creates its item and its start. Exactly one of the two methods is called."""
 
     def __init__(
-        self, runners: Runners, run_id: str, image: str, backend: Backend, token: SealedToken, properties: Mapping[str, int | str]
+        self,
+        runners: Runners,
+        run_id: str,
+        image: str,
+        backend: Backend,
+        token: SealedToken,
+        properties: Mapping[str, int | str],
+        network: Named | None,
     ) -> None:
         self._runners = runners
         self.run_id = run_id
         self.image = image
         self.backend = backend
         self.token = token
+        self.network = network
         self.properties = properties
         """To be stored in the run's item before the commit, as far as the schema knows their names."""
 
