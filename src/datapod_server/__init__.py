@@ -4,7 +4,7 @@
 1 store      storage/ vfs/
 2 data       entities/, then items/ datasets/
 3 language   sql/
-4 work       procedures/ functions/ workers/ runners/
+4 work       procedures/ functions/ workers/ runners/ outside/
 5 house      pod.py vault.py
 6 desk       api/
 7 doors      server/ embedded.py cli/

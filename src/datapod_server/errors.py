@@ -13,6 +13,7 @@ DatapodError                 carries `status` and `details`
 ├── StaleToken         421      plugin credentials that are no longer valid; the plugin ends itself
 ├── TooManyAttempts    429      wait `retry_after_seconds`
 ├── Failed             500      a foreign program or the disk failed; the text says which
+├── BadGateway         502      another server failed
 ├── Unavailable        503      try again later
 └── LimitReached       504      a worker ran into one of its limits
 """
@@ -108,6 +109,12 @@ class TooManyAttempts(DatapodError):
 
 class Failed(DatapodError):
     status = 500
+
+
+class BadGateway(DatapodError):
+    """Another server that was asked for this answer failed."""
+
+    status = 502
 
 
 class Unavailable(DatapodError):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +14,7 @@ from datapod_server.entities.records import Records
 from datapod_server.entities.types import TypeRegistry
 from datapod_server.items import AccountMode, FileStore, ItemStore
 from datapod_server.messages import Request, Response
+from datapod_server.outside import Platform, Platforms, Postbox, PostboxSettings
 from datapod_server.runners import Runners, RunnerSettings
 from datapod_server.storage.access_tokens import AccessTokens, TokenShelf
 from datapod_server.storage.blobs import Blobs
@@ -38,6 +39,7 @@ class PodParts(Struct, frozen=True):
         tokens: Seals the tokens of plugin runs.
         shelf: Keeps the boxes of access tokens.
         account_mode: The kind of every account, or `auto` for what each was made as.
+        postbox, platforms: Where plugins may send mail and log in.
         zygote: Forks workers; None: each pod that runs code starts one of its own.
     """
 
@@ -48,6 +50,8 @@ class PodParts(Struct, frozen=True):
     runners: RunnerSettings = RunnerSettings()
     workers: WorkerSettings = WorkerSettings()
     account_mode: AccountMode = "auto"
+    postbox: PostboxSettings = PostboxSettings()
+    platforms: Mapping[str, Platform] = {}
 
 
 class Pod:
@@ -73,6 +77,8 @@ class Pod:
             database=self.database,
             settings=parts.runners,
         )
+        self.postbox = Postbox(parts.postbox)
+        self.platforms = Platforms(parts.platforms, self.items, self.database)
         self.tokens = AccessTokens(self.database, parts.shelf, owner_key, self._key)
         self.items.before_run = self.runners.before_run
         self._records = Records(self.database)

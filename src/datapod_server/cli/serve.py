@@ -60,6 +60,7 @@ def settings_of(options: dict[str, Any]) -> ServeSettings:
     if options["port"] > 65535:
         raise UsageError("--port must be at most 65535")
     _check_owners(options["owners"])
+    _check_platforms(options["oauth_platforms"])
     _check_runners(options["insecure_plugin_script"], options["plugins_process"])
     return ServeSettings(
         data_dir=str(data_dir),
@@ -94,10 +95,26 @@ def settings_of(options: dict[str, Any]) -> ServeSettings:
         plugins_max_memory_mb=options["plugins_max_memory_mb"],
         plugin_token_lifetime_seconds=options["plugin_token_lifetime"],
         unrestricted_plugins=options["unrestricted_plugins"],
+        oauth_platforms=options["oauth_platforms"],
+        email_smtp_relay=options["email_smtp_relay"],
+        email_smtp_port=options["email_smtp_port"],
+        email_smtp_user=options["email_smtp_user"],
+        email_smtp_password=options["email_smtp_password"],
+        email_subject_prefix=options["email_subject_prefix"],
         plugin_directories=options["plugin_directory"],
         runtime_network=options["runtime_network"],
         echo_output=options["echo_output"],
     )
+
+
+def _check_platforms(path: str | None) -> None:
+    if path is not None:
+        from datapod_server.outside.platforms import read_platforms
+
+        try:
+            read_platforms(Path(path))
+        except ValueError as error:
+            raise UsageError(f"--oauth-platforms: {error}") from error
 
 
 def is_loopback(host: str) -> bool:

@@ -47,6 +47,17 @@ SERVE_OPTIONS = (
         default=False,
         help="Answer only /version and create_item: everybody may add, nobody may read.",
     ),
+    Option(name="email-smtp-relay", environment="EMAIL_SMTP_RELAY", metavar="HOST", help="Mail relay for plugins, with implicit TLS."),
+    Option(name="email-smtp-port", environment="EMAIL_SMTP_PORT", kind="integer", default=465, help="Its port; 465 if left out."),
+    Option(name="email-smtp-user", environment="EMAIL_SMTP_USER", metavar="ADDRESS", help="Login at the relay, and the sender's address."),
+    Option(
+        name="email-smtp-password",
+        environment="EMAIL_SMTP_PASSWORD",
+        metavar="TEXT",
+        help="Password at the relay. Better given by the environment: command lines can be seen by others.",
+    ),
+    _own("email-subject-prefix", "Stands before the subject of every message.", metavar="TEXT"),
+    _own("oauth-platforms", "JSON file that describes the providers at which plugins may log in.", metavar="FILE"),
     _own("allow-host", "A further name of this server in Host headers; repeatable.", kind="many", metavar="NAME"),
     _own(
         "allow-origin", "A web origin whose pages may call this server; repeatable. '*' counts for /v4 only.", kind="many", metavar="ORIGIN"

@@ -12,6 +12,7 @@ from datapod.keyfile import Keys, read_keys
 from datapod_server.admission import Admission
 from datapod_server.api import v1
 from datapod_server.errors import DatapodError, Failed
+from datapod_server.outside import Platform, PostboxSettings, read_platforms
 from datapod_server.packages import load_packages
 from datapod_server.pod import Pod, PodParts
 from datapod_server.runners import (
@@ -56,7 +57,9 @@ class House:
         end_leftovers(runners)
         directory = None if settings.data_dir is None else Path(settings.data_dir) / "pods"
         shelf = TokenShelf(None if settings.data_dir is None else Path(settings.data_dir) / "tokens")
-        parts = PodParts(v1.answer_whole, tokens, shelf, zygote, runners, _worker_settings(settings), settings.account_mode)
+        parts = PodParts(
+            v1.answer_whole, tokens, shelf, zygote, runners, _worker_settings(settings), settings.account_mode, *_outside(settings)
+        )
         vault = Vault(
             directory,
             lambda folder, key, owner_key: Pod.open(folder, key, owner_key, parts),
@@ -173,6 +176,20 @@ def _runner_settings(settings: ServeSettings) -> RunnerSettings:
         max_seconds=settings.plugins_max_seconds,
         max_memory_mb=settings.plugins_max_memory_mb,
     )
+
+
+def _outside(settings: ServeSettings) -> tuple[PostboxSettings, dict[str, Platform]]:
+    postbox = PostboxSettings(
+        relay=settings.email_smtp_relay,
+        port=settings.email_smtp_port,
+        user=settings.email_smtp_user,
+        password=settings.email_smtp_password,
+        subject_prefix=settings.email_subject_prefix or PostboxSettings().subject_prefix,
+    )
+    try:
+        return postbox, {} if settings.oauth_platforms is None else read_platforms(Path(settings.oauth_platforms))
+    except ValueError as error:
+        raise Failed(str(error)) from error
 
 
 def _worker_settings(settings: ServeSettings) -> WorkerSettings:

@@ -1,4 +1,4 @@
-"""What a server is told at its start. Crosses from the supervisor to the server process as JSON; holds no key."""
+"""What a server is told at its start. Crosses from the supervisor to the server process as JSON; holds no key of a pod."""
 
 from __future__ import annotations
 
@@ -46,6 +46,12 @@ class ServeSettings(Struct, frozen=True, kw_only=True):
     plugins_max_memory_mb: int = 0
     plugin_token_lifetime_seconds: float = 0.0
     unrestricted_plugins: Literal["allow", "deny"] = "allow"
+    oauth_platforms: str | None = None  # file that describes providers; holds secrets, so the server reads it itself
+    email_smtp_relay: str | None = None
+    email_smtp_port: int = 465
+    email_smtp_user: str | None = None
+    email_smtp_password: str | None = None
+    email_subject_prefix: str | None = None
     plugin_directories: tuple[str, ...] = ()
     runtime_network: Literal["outbound", "none"] = "outbound"
     echo_output: bool = False

@@ -8,6 +8,7 @@ files.py      upload and download
 runs.py       what plugin runs printed
 plugins.py    talking to plugin runs and about them
 scopes.py     which scope of an access token each call needs
+outside.py    mail and logins at providers
 grants.py     standing grants, the audit record
 version.py    which server this is
 routing.py    the table of endpoints

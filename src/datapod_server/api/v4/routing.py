@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 
-from datapod_server.api.v4 import files, grants, items, plugins, runs
+from datapod_server.api.v4 import files, grants, items, outside, plugins, runs
 from datapod_server.api.v4.accounts import create_account
 from datapod_server.api.v4.envelope import Asked, Envelope, authenticate, decode, encode
 from datapod_server.api.v4.errors import no_such_endpoint
@@ -45,6 +45,13 @@ ENDPOINTS = {
         "get_file": Endpoint(files.FileName, files.get_file),
         "delete_file": Endpoint(files.FileItem, files.delete_file),
         "get_pluginrun_log": Endpoint(str, runs.get_log),
+        "send_email": Endpoint(outside.Email, outside.send_email),
+        "oauth": Endpoint(outside.Requesting, outside.request_token),
+        "oauth2/auth_url": Endpoint(outside.Asking, outside.auth_url),
+        "oauth2/authorize": Endpoint(outside.Authorizing, outside.authorize),
+        "oauth2/access_token": Endpoint(outside.OnPlatform, outside.access_token),
+        "oauth1_request_token": Endpoint(outside.Requesting, outside.request_token),
+        "oauth1_access_token": Endpoint(outside.Verifying, outside.exchange_verifier),
         "plugin/status": Endpoint(plugins.RunIds, plugins.get_statuses),
         "plugin/api": Endpoint(plugins.RunId, plugins.get_api),
         "plugin/api/call": Endpoint(plugins.PluginCall, plugins.call_api),
