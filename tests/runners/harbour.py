@@ -76,7 +76,9 @@ class Harbour:
         )
         probe.chmod(0o755)
         self._start_server = start_server
-        self._options = ("--plugins-process", "boats", "--insecure-plugin-script", f"probe={probe}", *options)
+        # Other images are not to reach an engine of this machine, unless the options say which.
+        engine = ("--plugins-container-engine", "/no/such/engine")
+        self._options = ("--plugins-process", "boats", "--insecure-plugin-script", f"probe={probe}", *engine, *options)
         self._wait_until = wait_until
         self.start()
 
