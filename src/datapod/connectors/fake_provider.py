@@ -73,6 +73,9 @@ class FakeProvider:
     """Bearer token that they want; `expire_token()` makes it worthless."""
     refresh_token: str | None = None
     asked: list[Asked] = field(default_factory=list)
+    """What arrived and was answered, in that order."""
+    waiting: int = 0
+    """Requests that a fault keeps waiting right now."""
 
     def __post_init__(self) -> None:
         self._faults: deque[Fault] = deque()
@@ -177,7 +180,9 @@ class _Handler(BaseHTTPRequestHandler):
         body = self.rfile.read(int(headers.get("content-length", 0)))
         fault = self.provider.next_fault() or Fault()
         if fault.seconds:
+            self.provider.waiting += 1
             time.sleep(fault.seconds)
+            self.provider.waiting -= 1
         answer = self.provider.answer(self.command, address.path, query, headers, body) if fault.status == 200 and not fault.reset else None
         status = 0 if fault.reset else answer.status if answer else fault.status
         self.provider.asked.append(Asked(self.command, address.path, query, headers, body, status))

@@ -102,11 +102,12 @@ class Writer:
 
     def _write_once(self, entries: list[Writable], cursor_json: Json | None) -> Counter[str]:
         view = self._view(entries)
+        problems = set(self.cursor.problems)
         uploads.upload([entry for entry in entries if isinstance(entry, Record)], view)
         counts: Counter[str] = Counter()
         changes: list[plan.Change] = []
         for entry in entries:
-            change, word = self._planned(entry, view)
+            change, word = self._planned(entry, view, problems)
             counts[word] += 1
             changes.append(change)
         for edge in (edge for change in changes for edge in change.lost_edges):
@@ -115,6 +116,7 @@ class Writer:
             changes.append(self._end(cursor_json))
         for parts in requests(changes):
             self.client.api.bulk(**parts)
+        self.cursor.problems = problems
         return counts
 
     def _end(self, cursor_json: Json) -> plan.Change:
@@ -145,10 +147,10 @@ class Writer:
         view.load([end for end in ends if end not in view.items], edges=False)
         return view
 
-    def _planned(self, entry: Writable, view: PodView) -> tuple[plan.Change, str]:
+    def _planned(self, entry: Writable, view: PodView, problems: set[str]) -> tuple[plan.Change, str]:
         problem_id = self.cursor.problem_id(entry.external_id)
         if isinstance(entry, BrokenRecord):
-            return self._problem(entry, problem_id), "broken"
+            return self._problem(entry, problem_id, view, problems), "broken"
         if isinstance(entry, Removed):
             change = plan.plan_removal(record_id(self.scope, entry.external_id), view)
             word = "unchanged" if change.is_empty else "removed"
@@ -156,19 +158,21 @@ class Writer:
             is_new = str(entry.item.id) not in view.items
             change = plan.plan_record(entry, self.scope, view)
             word = "created" if is_new else "unchanged" if change.is_empty else "updated"
-        if problem_id in self.cursor.problems:
-            self.cursor.problems.discard(problem_id)
+        if problem_id in problems:
+            problems.discard(problem_id)
             change.update_items.append({"id": problem_id, "deleted": True})
         return change, word
 
-    def _problem(self, entry: BrokenRecord, problem_id: str) -> plan.Change:
+    def _problem(self, entry: BrokenRecord, problem_id: str, view: PodView, problems: set[str]) -> plan.Change:
         logger.warning("%s: left out %s: %s", self.cursor.stream_name, entry.external_id, entry.reason)
-        json = {"externalId": entry.external_id, "reason": entry.reason, "streamName": self.cursor.stream_name}
-        known = bool(self.client.api.get_item(problem_id) or self.client.api.search({"id": problem_id, "deleted": True}))
-        self.cursor.problems.add(problem_id)
-        if known:
-            return plan.Change(update_items=[{**json, "id": problem_id, "deleted": False}])
-        return plan.Change(create_items=[{**json, "id": problem_id, "type": "ImportProblem"}])
+        json = {"id": problem_id, "externalId": entry.external_id, "reason": entry.reason, "streamName": self.cursor.stream_name}
+        if problem_id not in problems:
+            view.revive([problem_id])
+            view.load([problem_id], edges=False)
+            problems.add(problem_id)
+            if problem_id not in view.items:
+                return plan.Change(create_items=[{**json, "type": "ImportProblem"}])
+        return plan.Change(update_items=[{**json, "deleted": False}])
 
 
 def requests(changes: Iterable[plan.Change]) -> Iterable[dict[str, list[msgspec.Raw]]]:
