@@ -5,6 +5,7 @@ from __future__ import annotations
 import http.server
 import json
 import shutil
+import socket
 import sys
 import threading
 from collections.abc import Iterator
@@ -177,15 +178,51 @@ while True:
     assert (end.code, output.content()) == (7, b"up\nit-is-me-!\n")
 
 
-def test_a_list_of_hosts_is_refused_where_it_cannot_be_enforced():
-    with pytest.raises(Invalid) as caught:
-        ScriptBackend("/bin/true").check_network(Named(frozenset({"imap.example.org:993"})))
-    assert str(caught.value) == 'Runner process cannot enforce network imap.example.org:993: declare "outbound", or "none"'
+def test_a_run_reaches_the_hosts_that_it_was_granted_by_their_names(backend, pod):
+    """The neighbour stands for a host of the world: the name leads to it through the relay only."""
+    neighbour = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Answers)
+    thread = threading.Thread(target=neighbour.serve_forever, kwargs={"poll_interval": 0.05})
+    thread.start()
+    port = neighbour.server_address[1]
+    text = """
+import os, socket, urllib.request
+for place in ("neighbour", "localhost"):
+    try:
+        print(urllib.request.urlopen(f"http://{place}:{os.environ['NEIGHBOUR']}/", timeout=20).read().decode(), flush=True)
+    except OSError as error:
+        print(type(error).__name__, flush=True)
+print(socket.gethostbyname(socket.gethostname()) != "", open("/etc/hosts").read().count("neighbour"), flush=True)
+"""
+    # A name that this machine knows and the confined network would not.
+    name = socket.gethostname()
+    network = Named(frozenset({f"{name}:{port}"}))
+    started = backend(text.replace('"neighbour"', repr(name), 1))
+    started.check_network(network)
+    output = OutputTail()
+    running = started.start(launch(pod, network, NEIGHBOUR=str(port)), output.append)
+    end = running.wait(60)
+    running.cleanup()
+    neighbour.shutdown()
+    thread.join()
+    neighbour.server_close()
+    assert end.code == 0, output.content()
+    assert output.content().decode().splitlines()[:2] == ["it-is-me-!", "URLError"]
 
 
-def test_a_pod_that_is_known_by_a_name_only_cannot_be_reached_without_name_servers():
-    with pytest.raises(Invalid, match=r"cannot enforce network none \(the pod is reached by the name pod\.example\.org\)"):
-        ScriptBackend("/bin/true", "https://pod.example.org").check_network(NOTHING)
+def test_a_pod_that_is_known_by_a_name_is_reached_by_it(backend, pod):
+    named = pod.replace("localhost", socket.gethostname())
+    output = OutputTail()
+    text = "import os, urllib.request; print(urllib.request.urlopen(os.environ['POD_FULL_ADDRESS'], timeout=20).read().decode())"
+    running = backend(text).start(launch(named, Named(frozenset({"localhost:9", "127.0.0.1:9"}))), output.append)
+    running.wait(60)
+    running.cleanup()
+    assert output.content() == b"it-is-me-!\n"
+
+
+@pytest.mark.parametrize("place", ["*.example.org:993", "imap.example.org", "imap.example.org:*", "[2001:db8::1]:993", "host:70000"])
+def test_hosts_that_are_not_named_exactly_are_refused(place):
+    with pytest.raises(Invalid, match=r'Runner process cannot enforce network .*: declare "outbound", name each host'):
+        ScriptBackend("/bin/true").check_network(Named(frozenset({place})))
 
 
 def test_a_system_without_the_means_refuses_and_says_why(monkeypatch):
@@ -221,10 +258,10 @@ def test_what_a_run_declares_decides_about_its_network(harbour, declared, own, w
     assert harbour.state("run-Drifts") == "started"
 
 
-def test_a_list_of_hosts_stores_nothing(harbour):
-    declaration = json.dumps({"network": ["imap.example.org:993"]})
+def test_a_pattern_of_hosts_stores_nothing(harbour):
+    declaration = json.dumps({"network": ["*.example.org:993"]})
     item = {"type": "PluginRun", "id": "run-away", "targetItemId": "run-away", "containerImage": "boats", "pluginPermissions": declaration}
     answer = harbour.server.v4("create_item", item | {"pluginModule": "boats", "pluginName": "Sails"})
     assert answer.status_code == 400
-    assert answer.text.startswith("Failure: Runner process cannot enforce network imap.example.org:993")
+    assert answer.text.startswith("Failure: Runner process cannot enforce network *.example.org:993")
     assert harbour.server.v4("search", {"id": "run-away"}).json() == []

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-import ipaddress
+import re
 import subprocess
 import sys
 from urllib.parse import urlsplit
@@ -18,6 +18,8 @@ from datapod_server.runners.backend import Launch
 _LAUNCHER = (sys.executable, "-P", "-m", "datapod_server.runtime.confined")
 _PROBE_SECONDS = 10.0
 _DEFAULT_WEB_PORT = 8080
+_MOST_PLACES = 200
+_PLACE = re.compile(r"[A-Za-z0-9._-]+:[0-9]{1,5}")
 
 
 def describe(network: Named) -> str:
@@ -45,32 +47,40 @@ def check_confinement(network: Named, callback_address: str) -> None:
     """Whether a process of this machine can be kept to these connections; raises `Invalid`."""
     if network.chosen is None:
         return
-    if network.chosen:
-        raise cannot_enforce("process", network, ways_out='or "none"')
-    obstacle = _obstacle(callback_address)
+    vague = [place for place in network.chosen if not _is_exact(place)]
+    if vague or len(network.chosen) > _MOST_PLACES:
+        where = " (only hosts that are named, or have an IPv4 address, with a port)"
+        raise cannot_enforce("process", network, where=where, ways_out="name each host")
+    obstacle = missing_means()
+    if obstacle is None and _is_far_ipv6(_pod_of(callback_address)):
+        obstacle = f"the pod is reached at {callback_address}"
     if obstacle is not None:
         raise cannot_enforce("process", network, where=f" ({obstacle})", ways_out="or run it as a container on an internal network")
 
 
 def confined(command: list[str], launch: Launch) -> list[str]:
-    """The command, behind the program that keeps it from the network if the run may not have it."""
+    """The command, behind the program that keeps it to its connections if it may not have all."""
     if launch.network is None or launch.network.chosen is None:
         return command
-    address = urlsplit(launch.variables["POD_FULL_ADDRESS"])
-    return [*_LAUNCHER, f"{address.hostname}:{_port_of(address.scheme, address.port)}", str(_web_port(launch)), "--", *command]
+    places = [_pod_of(launch.variables["POD_FULL_ADDRESS"]), *sorted(launch.network.chosen)]
+    return [*_LAUNCHER, str(_web_port(launch)), *dict.fromkeys(place.lower() for place in places), "--", *command]
 
 
-def _obstacle(callback_address: str) -> str | None:
-    """Why the pod could not be reached from a network of its own, or why there can be none; None if all is well."""
-    host = urlsplit(callback_address).hostname or ""
-    if host != "localhost":
-        try:
-            address = ipaddress.ip_address(host)
-        except ValueError:
-            return f"the pod is reached by the name {host}"
-        if address.version == 6 and not address.is_loopback:
-            return f"the pod is reached at {host}"
-    return missing_means()
+def _pod_of(callback_address: str) -> str:
+    """Host and port of the pod, an IPv6 address in brackets."""
+    address = urlsplit(callback_address)
+    host = address.hostname or ""
+    port = address.port or (443 if address.scheme == "https" else 80)
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+
+
+def _is_exact(place: str) -> bool:
+    return _PLACE.fullmatch(place) is not None and 0 < int(place.rpartition(":")[2]) < 2**16
+
+
+def _is_far_ipv6(place: str) -> bool:
+    """The loopback of a network can be given other addresses of IPv4 only."""
+    return place.startswith("[") and not place.startswith("[::1]")
 
 
 @functools.cache
@@ -81,10 +91,6 @@ def missing_means() -> str | None:
     except (OSError, subprocess.TimeoutExpired) as error:
         return str(error)
     return None if probe.returncode == 0 else probe.stderr.strip().rpartition("\n")[2]
-
-
-def _port_of(scheme: str, port: int | None) -> int:
-    return port or (443 if scheme == "https" else 80)
 
 
 def _web_port(launch: Launch) -> int:

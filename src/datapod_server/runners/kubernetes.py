@@ -124,14 +124,15 @@ class KubernetesRun:
         self._backend.leftovers.forget(self._name)
 
     def _end(self, number: signal.Signals) -> None:
+        before, self._asked_to_end = self._asked_to_end, number  # first: the watcher may see the end before the answer comes
         try:
             self._cluster.delete_job(self._name)
             if number is signal.SIGKILL:
                 self._cluster.kill_pod(self._name)
         except ClusterError as error:
             log.warning("the Job %s could not be ended, which is tried again: %s", self._name, error)
+            self._asked_to_end = before
             return
-        self._asked_to_end = number
         self._look_now.set()
 
     def _watch(self) -> None:
