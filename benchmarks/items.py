@@ -22,6 +22,7 @@ from urllib.parse import urlsplit
 
 from benchmarks.table import Row, median_seconds
 from datapod_server.items.migrations import migrate
+from datapod_server.items.sealed import Sealer
 from datapod_server.storage.keys import SubKey
 from datapod_server.storage.sqlite import Database
 
@@ -73,7 +74,7 @@ def _create_over_http(ask: Any, count: int, start: int = 0) -> float:
 def _create_raw(path: Path, count: int) -> float:
     database = Database.open(path, SubKey(secrets.token_bytes(32)))
     with database.write() as connection:
-        migrate(connection)
+        migrate(connection, Sealer(SubKey(bytes(32))))
     batches = [_raw_rows(range(first, min(first + _BATCH, count))) for first in range(0, count, _BATCH)]
     began = time.perf_counter()
     for batch in batches:
@@ -107,7 +108,7 @@ def _searches(folder: Path, ask: Any, count: int) -> Iterator[Row]:
     path = folder / "search.sqlite"
     database = Database.open(path, SubKey(secrets.token_bytes(32)))
     with database.write() as connection:
-        migrate(connection)
+        migrate(connection, Sealer(SubKey(bytes(32))))
         for statement, rows in _raw_rows(range(count)):
             connection.executemany(statement, rows)
     wanted = [_contact(number)["email"] for number in range(0, count, count // 200)]

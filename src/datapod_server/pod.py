@@ -166,6 +166,7 @@ class Pod:
             workshop, self._workshop = self._workshop, None
         if workshop is not None:
             workshop.close()
+        self.items.words.close()
         self.items.audit.close()
         self.files.close()
         self.database.close()

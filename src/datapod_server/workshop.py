@@ -42,7 +42,7 @@ _STORES = ("items.sqlite", "tables.duckdb", "files", "runs")  # what rooms keep 
 class ItemTables(Protocol):
     """Items and edges as tables."""
 
-    def items_table(self, item_type: str | None, principal: Principal) -> Table: ...
+    def items_table(self, item_type: str | None, principal: Principal, words: str | None = None) -> Table: ...
 
     def edges_table(self, name: str | None, principal: Principal) -> Table: ...
 
@@ -233,8 +233,8 @@ class Resolver:
         table: Table = entry.live
         return table
 
-    def items(self, item_type: str | None, principal: Principal) -> Table:
-        return self._items.items_table(item_type, principal)
+    def items(self, item_type: str | None, principal: Principal, words: str | None = None) -> Table:
+        return self._items.items_table(item_type, principal, words)
 
     def edges(self, name: str | None, principal: Principal) -> Table:
         return self._items.edges_table(name, principal)

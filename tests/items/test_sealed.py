@@ -68,7 +68,8 @@ def test_what_an_earlier_release_stored_in_clear_is_sealed_when_the_pod_is_opene
     store.create({"type": "Account", "id": "account01", "handle": "secret of none"}, OWNER)
     store.create({"type": "CryptoKey", "id": "other01", "name": "x"}, OWNER)
     with database.write() as connection:
-        connection.execute("DROP TABLE sealed")
+        connection.execute("DROP TABLE sealed; DROP TABLE words; DROP TABLE words_pending")
+        connection.execute("DELETE FROM settings WHERE key = 'words indexed up to row'")
         connection.execute("INSERT OR IGNORE INTO names (name) VALUES ('secret')")
         connection.execute(
             "INSERT INTO strings SELECT items.row, names.number, 'in clear' FROM items, names"

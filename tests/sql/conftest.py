@@ -78,7 +78,7 @@ class ExampleResolve:
     def configured(self, config: Mapping[str, Any]) -> MemoryTable:
         return self.dataset(config["id"])
 
-    def items(self, item_type: str | None, principal: Principal) -> MemoryTable:
+    def items(self, item_type: str | None, principal: Principal, words: str | None = None) -> MemoryTable:
         return _rows({"i1": {"type": item_type or "any", "asker": str(principal.kind)}})
 
     def edges(self, name: str | None, principal: Principal) -> MemoryTable:

@@ -84,7 +84,7 @@ class Tables:
     def configured(self, config: Mapping[str, Any]) -> Table:
         return self.dataset(config["id"])
 
-    def items(self, item_type: str | None, principal: Principal) -> Table:
+    def items(self, item_type: str | None, principal: Principal, words: str | None = None) -> Table:
         raise EntryNotFound("datasets", f"items({item_type})")
 
     def edges(self, name: str | None, principal: Principal) -> Table:

@@ -10,6 +10,7 @@ view.py         what one asker sees; every read goes through it
 audit.py        what runs were granted, touched and refused
 sealed.py       secrets of accounts, encrypted a second time
 reading.py      rows to objects, in batches
+words.py        full text
 edges.py        edges from both ends
 search.py       a query to one statement
 grants.py       what owners granted to runs

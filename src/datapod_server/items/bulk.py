@@ -12,6 +12,7 @@ from msgspec import Struct
 from datapod_server.items.malformed import Malformed
 from datapod_server.items.reading import Item
 from datapod_server.items.search import Search
+from datapod_server.items.words import index_pending
 from datapod_server.items.writing import Writing
 
 log = logging.getLogger("datapod.items")
@@ -68,6 +69,9 @@ def parse_searches(queries: list[dict[str, Any]]) -> list[Search]:
 
 
 def run_searches(searches: list[Search], connection: apsw.Connection, writing: Writing) -> list[list[Item]]:
+    if any(search.words is not None for search in searches):
+        while index_pending(connection, writing.schema):
+            pass
     view = writing.view()
     return [search.run(connection, writing.schema, view) for search in searches]
 

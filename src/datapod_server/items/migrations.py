@@ -15,6 +15,7 @@ from datapod_server.items.audit import AUDIT_TABLES
 from datapod_server.items.grants import STANDING_GRANTS
 from datapod_server.items.own import MADE_BY_RUNS
 from datapod_server.items.sealed import SEALED_TABLE, Sealer
+from datapod_server.items.words import WORDS_TABLES
 
 _TABLES = """
 CREATE TABLE settings (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
@@ -59,6 +60,7 @@ _STEPS: tuple[tuple[str, str, str], ...] = (
     ("", "ItemEdgeSchema", "edgeName:Text sourceType:Text targetType:Text"),
     (MADE_BY_RUNS + AUDIT_TABLES + STANDING_GRANTS, "", ""),
     (SEALED_TABLE, "", ""),
+    (WORDS_TABLES, "", ""),
 )
 """Statements to execute, then properties of an item type to define."""
 LATEST = len(_STEPS)

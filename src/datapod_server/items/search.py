@@ -19,6 +19,7 @@ from datapod_server.items.malformed import Malformed, json_kind
 from datapod_server.items.reading import BASE, Item, read_items, rows_as_json
 from datapod_server.items.schema import Schema
 from datapod_server.items.view import EVERYWHERE, View
+from datapod_server.items.words import matching_rows, text_query
 
 OUTGOING_KEY, INCOMING_KEY = "[[edges]]", "~[[edges]]"
 _KEY = re.compile(r"(?P<name>.*?)(?P<operator>>=|<=|==|!=|>|<)?", re.DOTALL)
@@ -36,7 +37,8 @@ _EXACT: dict[ValueType, tuple[type, str]] = {
     ValueType.DATE_TIME: (int, "an integer"),
 }
 _NO_CONDITION_IF_NULL = frozenset({"id", "type", "deleted", "dateServerModified>=", "dateServerModified<"})
-_OPTIONS = frozenset({"_sortOrder", "_limit", "_offset", "_includeDeleted", OUTGOING_KEY, INCOMING_KEY})
+_RELEVANCE = "Relevance"
+_OPTIONS = frozenset({"_match", "_sortOrder", "_limit", "_offset", "_includeDeleted", OUTGOING_KEY, INCOMING_KEY})
 _SQL_OPERATORS = {"==": "=", "!=": "!=", ">=": ">=", "<=": "<=", ">": ">", "<": "<"}
 
 Parameters = list[Any]
@@ -48,7 +50,10 @@ class Search:
     def __init__(self, query: Any) -> None:
         if not isinstance(query, dict):
             raise Malformed("", f"invalid type: {json_kind(query)}, expected a map")
-        self._order = _sort_order(query)
+        self.words = _words(query)
+        """An expression of the text index; None without `_match`. Whoever runs the search has to have the index up to date."""
+        self._by_relevance = self.words is not None and query.get("_sortOrder") == _RELEVANCE
+        self._order = "ASC" if self._by_relevance else _sort_order(query)
         self._limit = _count(query, "_limit")
         self._offset = _count(query, "_offset")
         self._edges = {key: _is_object(query, key) for key in (OUTGOING_KEY, INCOMING_KEY)}
@@ -81,14 +86,16 @@ class Search:
             return []
         unknown = next(((name, value) for name, _, value in self._properties if schema.find(name) is None and view.reads_name(name)), None)
         if unknown is not None:
-            statement, parameters = self._statement(schema, view, with_properties=False)
+            statement, parameters = self._statement(connection, schema, view, with_properties=False)
             if connection.execute(f"{statement} LIMIT 1", parameters).fetchone() is None:
                 return []
             schema.get(*unknown)  # raises
-        statement, parameters = self._statement(schema, view, with_properties=True)
+        statement, parameters = self._statement(connection, schema, view, with_properties=True)
         if self._offset is None:
             rows: Iterable[Sequence[Any]] = connection.execute(statement, parameters)
-            return rows if self._limit is None else _with_ties(rows, self._limit)
+            if self._limit is None:
+                return rows
+            return islice(rows, self._limit) if self._by_relevance else _with_ties(rows, self._limit)
         limit = -1 if self._limit is None else self._limit
         return connection.execute(f"{statement} LIMIT ? OFFSET ?", (*parameters, limit, self._offset))
 
@@ -96,7 +103,7 @@ class Search:
         """Which of the items with these row numbers match, whatever limit and offset; none while a property is unknown."""
         if any(schema.find(name) is None for name, _, _ in self._properties):
             return set()
-        statement, parameters = self._statement(schema, view, with_properties=True)
+        statement, parameters = self._statement(connection, schema, view, with_properties=True)
         chosen = f"SELECT row FROM ({statement}) WHERE row IN (SELECT value FROM json_each(?))"  # noqa: S608 - a statement of this module
         return {row for (row,) in connection.execute(chosen, (*parameters, rows_as_json(rows)))}
 
@@ -124,7 +131,7 @@ class Search:
             value = _base_value(key, kind, value)
         self._base.append((name, operator, value))
 
-    def _statement(self, schema: Schema, view: View, *, with_properties: bool) -> tuple[str, Parameters]:
+    def _statement(self, connection: apsw.Connection, schema: Schema, view: View, *, with_properties: bool) -> tuple[str, Parameters]:
         """The statement without limit, and its parameters."""
         conditions: list[str] = []
         parameters: Parameters = []
@@ -144,9 +151,19 @@ class Search:
             conditions.append("items.deleted = 0")
         if view.rights is not None:
             conditions.append(view.visible("items"))
+        source = "items"
+        if self.words is not None:
+            if self._by_relevance or view.rights is not None:
+                source = "(SELECT key AS place, value AS found FROM json_each(?)) CROSS JOIN items ON items.row = found"
+                parameters.insert(0, rows_as_json(matching_rows(connection, schema, view, self.words)))
+            else:
+                conditions.append("items.row IN (SELECT rowid FROM words WHERE words MATCH ?)")
+                parameters.append(self.words)
         where = " AND ".join(conditions) or "1"
+        if self._by_relevance:
+            return f"SELECT {BASE} FROM {source} WHERE {where} ORDER BY place", parameters  # noqa: S608 - as below
         order = f"{mark}items.dateServerModified {self._order}, items.row {self._order}"
-        return f"SELECT {BASE} FROM items WHERE {where} ORDER BY {order}", parameters  # noqa: S608 - names of this module; values are parameters
+        return f"SELECT {BASE} FROM {source} WHERE {where} ORDER BY {order}", parameters  # noqa: S608 - names of this module; values are parameters
 
     def _add_properties(self, schema: Schema, view: View, conditions: list[str], parameters: Parameters) -> bool:
         """Conditions on properties; whether one of them leads to the items by its index."""
@@ -221,10 +238,19 @@ def _base_value(key: str, kind: ValueType, value: Any) -> Any:
     return value
 
 
+def _words(query: Mapping[str, Any]) -> str | None:
+    if "_match" not in query:
+        return None
+    text = query["_match"]
+    if not isinstance(text, str):
+        raise Malformed("_match", f"invalid type: {json_kind(text)}, expected a string")
+    return text_query(text)
+
+
 def _sort_order(query: Mapping[str, Any]) -> str:
     order = query.get("_sortOrder", "Asc")
     if order not in ("Asc", "Desc"):
-        raise Malformed("_sortOrder", "expected `Asc` or `Desc`")
+        raise Malformed("_sortOrder", "expected `Asc` or `Desc`, or with `_match` also `Relevance`")
     return "ASC" if order == "Asc" else "DESC"
 
 

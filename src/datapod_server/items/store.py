@@ -28,8 +28,9 @@ from datapod_server.items.runs import PLUGIN_RUN, BeforeChange, BeforeRun, Prepa
 from datapod_server.items.schema import Schema
 from datapod_server.items.sealed import Sealer
 from datapod_server.items.search import Search
-from datapod_server.items.tables import EdgesTable, ItemsTable
+from datapod_server.items.tables import EdgesTable, ItemsTable, MatchingItemsTable
 from datapod_server.items.view import View
+from datapod_server.items.words import Words, text_query
 from datapod_server.items.writing import Writing
 from datapod_server.principal import OWNER, Principal
 from datapod_server.storage.keys import SubKey
@@ -52,6 +53,7 @@ class ItemStore:
     Attributes:
         audit: What plugin runs were granted and touched.
         grants: What they are granted now.
+        words: The text index.
         before_run: Asked inside the transaction about every new `PluginRun`; None while nobody starts runs.
         before_change: Asked likewise about every update of one.
         committing: Told of every transaction before and after its commit; None while nobody reacts.
@@ -67,6 +69,7 @@ class ItemStore:
         self.committing: Committing | None = None
         self.audit = Audit(database)
         self.grants = Grants(database)
+        self.words = Words(database, lambda: self._schema, self._writing)
         with database.write() as connection:
             migrate(connection, self._sealer)
             self._schema = Schema.load(connection, registered=_is_registered(connection, mode))
@@ -126,6 +129,8 @@ class ItemStore:
         """What matches; secrets of accounts are absent, but for those of a run's own. Raises `Invalid`; see `Search`."""
         search = Search(query)
         log.info("searching items")
+        if search.words is not None:
+            self.words.catch_up()
         with self.reading(principal, sealed=principal.run_id is not None) as (connection, schema, view):
             return search.run(connection, schema, view)
 
@@ -171,6 +176,8 @@ class ItemStore:
         searches = parse_searches(bulk.search)
         if not (bulk.create_items or bulk.update_items or bulk.delete_items or bulk.create_edges):
             log.info("bulk: %d searches", len(searches))
+            if any(search.words is not None for search in searches):
+                self.words.catch_up()
             with self.reading(principal, sealed=principal.run_id is not None) as (connection, schema, view):
                 return BulkAnswer([], [], [search.run(connection, schema, view) for search in searches])
         with self.write(principal) as (writing, connection):
@@ -206,6 +213,7 @@ class ItemStore:
             for run, _, _ in prepared:
                 run.abandon()
             raise
+        self.words.wake()
         for (run, _, _), target in zip(prepared, targets, strict=True):
             run.start(target)
         if after is not None:
@@ -227,9 +235,17 @@ class ItemStore:
         known = {name: value for name, value in properties.items() if self.knows_property(name)}
         self.update({"id": run_id, **known}, OWNER)
 
-    def items_table(self, item_type: str | None, principal: Principal) -> ItemsTable:
-        """The items of one type, or of all, for SQL, as `principal` sees them; secret properties are absent for everybody."""
-        return ItemsTable(self._database, lambda: self._schema, item_type, principal, self._note_rows)
+    def items_table(self, item_type: str | None, principal: Principal, words: str | None = None) -> ItemsTable:
+        """The items of one type, or of all, for SQL, as `principal` sees them; secret properties are absent for everybody.
+
+        Args:
+            words: Only items whose texts contain these words; `Invalid` if there is none.
+        """
+        if words is None:
+            return ItemsTable(self._database, lambda: self._schema, item_type, principal, self._note_rows)
+        expression = text_query(words)
+        self.words.catch_up()
+        return MatchingItemsTable(self._database, lambda: self._schema, item_type, principal, self._note_rows, expression)
 
     def edges_table(self, name: str | None, principal: Principal) -> EdgesTable:
         """The edges of one name, or all, for SQL."""

@@ -18,6 +18,7 @@ from datapod_server.items.kinds import ValueType
 from datapod_server.items.reading import rows_as_json
 from datapod_server.items.schema import Schema
 from datapod_server.items.view import View
+from datapod_server.items.words import matching_rows
 from datapod_server.principal import Principal
 from datapod_server.secret_properties import is_secret
 from datapod_server.storage.sqlite import Database
@@ -175,6 +176,31 @@ class ItemsTable(_Stored):
             Cell(_MODIFIED, Timestamp(modified / 1000), time),
             Cell(_SERVER_MODIFIED, Timestamp(time), time),
         ]
+
+
+class MatchingItemsTable(ItemsTable):
+    """Those of them whose texts match `expression`, an expression of the text index."""
+
+    def __init__(
+        self,
+        database: Database,
+        schema: Callable[[], Schema],
+        item_type: str | None,
+        principal: Principal,
+        note: Note,
+        expression: str,
+    ) -> None:
+        super().__init__(database, schema, item_type, principal, note)
+        self._expression = expression
+
+    def row_count(self) -> int:
+        return len(self._row_numbers())
+
+    def _row_numbers(self) -> array[int]:
+        rows = super()._row_numbers()
+        with self._database.read() as connection:
+            found = set(matching_rows(connection, self._schema(), View(connection, self._principal), self._expression))
+        return array("q", (row for row in rows if row in found))
 
 
 class EdgesTable(_Stored):

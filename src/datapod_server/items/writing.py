@@ -24,6 +24,7 @@ from datapod_server.items.runs import PLUGIN_RUN, TRIGGER, BeforeChange, BeforeR
 from datapod_server.items.schema import DEFINING_KEYS, Entry, Schema, contradiction
 from datapod_server.items.sealed import SEALED_NAMES, SEALED_TYPE, Sealer, is_sealed
 from datapod_server.items.view import View
+from datapod_server.items.words import note_changed
 from datapod_server.principal import OWNER, Principal, plugin_run
 from datapod_server.rights import parse_rights
 
@@ -152,6 +153,8 @@ class Writing:
             (modified, now, deleted, row),
         )
         self.changed_rows.add(row)
+        if any(name not in _SPECIAL for name in properties):
+            note_changed(self._connection, row)
 
     def delete(self, item_id: str) -> None:
         """Mark an item deleted. Source: pod-protocol.md, 6.4."""

@@ -371,7 +371,7 @@ class Parser:
                 raise self.error("options to table expression should be last argument")
             if self._is_operator("{"):
                 options = self._row_literal()
-            elif self.token.kind == "string" and text is None and not tables:
+            elif self.token.kind == "string" and text is None and (not tables or name == "match"):
                 text = str(self._advance().value)
             else:
                 tables.append(self._table_argument())

@@ -44,8 +44,8 @@ class Narrowed:
             raise missing(f"datasets write {entity_id if isinstance(entity_id, str) else '*'}")
         return self.dataset(entity_id)
 
-    def items(self, item_type: str | None, principal: Principal) -> Table:
-        return self._resolve.items(item_type, principal)
+    def items(self, item_type: str | None, principal: Principal, words: str | None = None) -> Table:
+        return self._resolve.items(item_type, principal, words)
 
     def edges(self, name: str | None, principal: Principal) -> Table:
         return self._resolve.edges(name, principal)

@@ -158,6 +158,8 @@ def _members(node: tree.MembersTable, environment: Environment, text: str) -> So
 def _table_function(node: tree.FunctionTable, environment: Environment, text: str) -> Source:
     if node.name in ("items", "edges"):
         return _item_table(node, environment)
+    if node.name == "match":
+        return _matching_items(node, environment)
     sources = [bind_table(table, environment, text) for table in node.tables]
     for source in sources:
         source.need_prefix(Path())
@@ -179,6 +181,16 @@ def _item_table(node: tree.FunctionTable, environment: Environment) -> Source:
     find = environment.resolve.items if node.name == "items" else environment.resolve.edges
     label = f"{node.name}('{node.text}')" if node.text is not None else f"{node.name}()"
     return TableSource(find(node.text, environment.principal), node.alias or node.name, label)
+
+
+def _matching_items(node: tree.FunctionTable, environment: Environment) -> Source:
+    """`match(items('Note'), 'open sea')`: the items whose texts contain the words."""
+    inner = node.tables[0] if len(node.tables) == 1 else None
+    if not isinstance(inner, tree.FunctionTable) or inner.name != "items" or inner.tables or node.text is None or node.options is not None:
+        raise QueryError("match() takes items and a text, as in match(items('Note'), 'open sea')")
+    table = environment.resolve.items(inner.text, environment.principal, node.text)
+    label = "items()" if inner.text is None else f"items('{inner.text}')"
+    return TableSource(table, node.alias or inner.alias or "items", f"match({label}, '{node.text}')")
 
 
 def _transposed(source: Source) -> Iterator[Row]:

@@ -56,8 +56,8 @@ class Resolve(Protocol):
         """The dataset that a JSON object in place of a FROM text describes."""
         ...
 
-    def items(self, item_type: str | None, principal: Principal) -> Table:
-        """Items of one type or of all; what the principal may not read is absent."""
+    def items(self, item_type: str | None, principal: Principal, words: str | None = None) -> Table:
+        """Items of one type or of all, only those whose texts contain `words`; what the principal may not read is absent."""
         ...
 
     def edges(self, name: str | None, principal: Principal) -> Table: ...

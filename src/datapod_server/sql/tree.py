@@ -235,7 +235,7 @@ class MembersTable(Table):
 
 @dataclass(frozen=True, slots=True)
 class FunctionTable(Table):
-    """`name(table, ..., {options})`; the item tables take a text instead of tables: `items('Person')`."""
+    """`name(table, ..., {options})`; the item tables take a text instead of tables: `items('Person')`; `match(items(), 'words')` both."""
 
     name: str
     tables: tuple[Table, ...]
