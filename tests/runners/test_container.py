@@ -221,6 +221,15 @@ def test_a_container_ends_with_the_limit_of_time(harbour_of, podman, wait_until)
     wait_until(lambda: podman.names() == [])
 
 
+def test_an_aborted_plugin_in_a_container_ends_itself_and_stays_aborted(harbour_of, podman, wait_until):
+    harbour = harbour_of()
+    run_id = harbour.run("Drifts", image="ships")
+    harbour.await_status(run_id, "started")
+    harbour.server.v4("update_item", {"id": run_id, "status": "aborted"})
+    wait_until(lambda: podman.names() == [], seconds=30)  # it looks every 5 seconds
+    assert harbour.item(run_id)["status"] == "aborted"
+
+
 def test_a_container_of_an_unknown_image_is_an_error_of_its_run(harbour_of):
     harbour = harbour_of()
     item = harbour.await_status(harbour.run(image="nowhere"), "error")
