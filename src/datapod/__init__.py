@@ -7,6 +7,7 @@ store.py               the local store: one Python object per item
 client.py              `PodClient`: items in, items out; registration.py tells the pod about types; bulk.py cuts batches
 plugin.py, driver.py   what a plugin is, and how a run of it goes; listeners.py watches for abort
 authenticators/        login dialogues over items
+connectors/            the kit for plugins that import; plugins/ has those that ship
 cli/                   the command lines
 connection.py          `connect` and `open`: the /v1 side of a pod, far or in this process
 compat.py              old module paths, under the name `pymemri` only

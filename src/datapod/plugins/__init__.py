@@ -2,7 +2,6 @@
 
 contacts.py    people from vCard files and CardDAV servers
 feeds.py       entries of RSS and Atom feeds, also of a list in OPML
-mail.py        messages from mbox, Maildir and IMAP
 
-Their libraries are an extra: `pip install 'datapod[plugins]'`. Pages: docs/connectors.md.
+Their libraries are an extra: `pip install 'datapod[plugins]'`. Page: docs/connectors.md.
 """
