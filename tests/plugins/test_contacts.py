@@ -7,11 +7,11 @@ import base64
 import pytest
 from tests.plugins.radicale_server import PASSWORD, USER, RadicaleServer
 
-from datapod import Account, PodClient
+from datapod import Account, PasswordAuthenticator, PodClient
 from datapod.connectors import FatalError, ImportFailed
 from datapod.connectors.suite import ConnectorSuite, live, snapshot
-from datapod.plugins.contacts import ContactsPlugin
-from datapod.testing import InMemoryPod, run_for_test
+from datapod.plugins.contacts import AddressBook, ContactsPlugin
+from datapod.testing import FrontEnd, InMemoryPod, fast_login, run_for_test
 
 PLUGIN = "datapod.plugins.contacts:ContactsPlugin"
 PIXEL = base64.b64decode("iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg==")
@@ -231,3 +231,43 @@ def test_from_outside_the_declared_permissions_suffice(outside, radicale):
         assert finished["status"] == "done" and expected in finished["log"], finished
         radicale.put("ann", text)
     assert len(outside.items("Photo")) == 1
+
+
+def test_a_server_without_synchronisation_is_compared_by_tags(pod, radicale, monkeypatch):
+    def refuse(self, token):
+        raise FatalError("unknown report", 403)
+
+    monkeypatch.setattr(AddressBook, "_synchronised", refuse)
+    for name in "abc":
+        radicale.put(name, card(name))
+    run(pod, Account(identifier=USER, secret=PASSWORD), url=radicale.book)
+    reports, listings = radicale.asked("REPORT"), radicale.asked("PROPFIND")
+    assert run(pod, Account(identifier=USER, secret=PASSWORD), url=radicale.book).report == {}
+    assert (radicale.asked("REPORT"), radicale.asked("PROPFIND")) == (reports, listings + 2)  # where the book is, and its CTag
+    radicale.put("b", card("b", "2"))
+    radicale.delete("c")
+    assert run(pod, Account(identifier=USER, secret=PASSWORD), url=radicale.book).report == {"updated": 1, "removed": 1}
+    assert radicale.asked("REPORT") == reports + 1
+
+
+def test_two_cards_of_one_name_are_both_kept_and_again_in_the_next_run(pod, tmp_path):
+    path = tmp_path / "all.vcf"
+    path.write_text(card("a") + card("a", "2") + card("b"))
+    assert run(pod, path=str(path)).report == {"created": 3}
+    path.write_text(card("a") + card("a", "2") + card("c"))
+    assert run(pod, path=str(path)).report == {"created": 1, "removed": 1}
+
+
+def test_a_wrong_password_is_asked_for(pod, radicale):
+    radicale.put("a", card("a"))
+    client = PodClient(api=pod)
+    run_ids = lambda: [item["id"] for item in pod.items.values() if item["type"] == "PluginRun"]  # noqa: E731
+
+    class Asked(ContactsPlugin):
+        def streams(self):
+            FrontEnd(client, run_ids()[0]).enter_password(USER, PASSWORD)
+            return super().streams()
+
+    with fast_login(PasswordAuthenticator):
+        plugin = run_for_test(Asked, {"url": radicale.address}, Account(identifier=USER, secret="wrong"), client)
+    assert plugin.report == {"created": 1}
