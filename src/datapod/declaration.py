@@ -24,7 +24,10 @@ MISSING: Any = object()
 
 @dataclass(frozen=True)
 class Prop:
-    """Extras of a property: `Annotated[str, Prop(description="as printed on the cover")]`."""
+    """Extras of a property: `Annotated[str, Prop(description="as printed on the cover", alias="heading")]`.
+
+    The alias is an older name: items that carry it are read, keywords and attributes of that name mean this property; it is never sent.
+    """
 
     description: str | None = None
     alias: str | None = None
@@ -56,10 +59,9 @@ class Declaration:
     annotated: frozenset[str] = frozenset()
     """Properties whose type a declaration names."""
 
-    def choices_allow(self, name: str, value: Any) -> bool:
-        """Whether a `Literal` or enum property may hold this value."""
-        choices = self.properties[name].choices
-        return not choices or value is None or value in choices
+    def aliases(self) -> dict[str, str]:
+        """Older names to names of today."""
+        return {entry.extras.alias: name for name, entry in self.properties.items() if entry.extras and entry.extras.alias}
 
 
 def declare(cls: type, parent: Declaration, item_base: type) -> Declaration:
@@ -122,6 +124,9 @@ def _declare_annotated(cls: Any, parent: Declaration, annotations: Mapping[str, 
             properties[name] = Property(name, kind, default, choices, extras)
         else:
             local[name] = None if default is MISSING else default
+    for name, entry in properties.items():
+        if entry.extras and entry.extras.alias and (entry.extras.alias in properties or entry.extras.alias in edges):
+            raise TypeError(f"{cls.__name__}.{name}: its alias '{entry.extras.alias}' is itself a property or edge")
     cls.properties, cls.edges = list(properties), list(edges)
     annotated = frozenset(name for name, entry in properties.items() if entry.kind is not None)
     return Declaration(properties, edges, own_edges, local, True, annotated)

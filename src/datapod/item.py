@@ -80,7 +80,7 @@ class Item:
         annotated=frozenset(BASE_PROPERTIES),
     )
     aliases: ClassVar[Mapping[str, str]] = {}
-    """Older names of properties, understood in JSON and as keywords, never sent."""
+    """Older names of properties, understood in JSON, as keywords and as attributes, never sent."""
     requires_client_ref: ClassVar[bool] = False
     is_built_in: ClassVar[bool] = True
     is_generic: ClassVar[bool] = False
@@ -88,6 +88,7 @@ class Item:
     def __init_subclass__(cls, **keywords: Any) -> None:
         super().__init_subclass__(**keywords)
         cls.declaration = declare(cls, cls.__mro__[1].declaration if hasattr(cls.__mro__[1], "declaration") else Item.declaration, Item)
+        cls.aliases = {**cls.aliases, **cls.declaration.aliases()}
         cls.is_built_in = cls.__module__.startswith("datapod.schema")
 
     def __init__(self, **keywords: Any) -> None:
@@ -126,8 +127,6 @@ class Item:
             if name in checked:
                 if entry.kind is not None:
                     checked[name] = converted(checked[name], entry.kind, f"{cls.__name__}.{name}")
-                if not cls.declaration.choices_allow(name, checked[name]):
-                    raise ValidationError(f"{cls.__name__}.{name}: {checked[name]!r} is none of {', '.join(entry.choices)}")
             elif entry.default is MISSING:
                 raise ValidationError(f"{cls.__name__} needs '{name}'")
             elif entry.default is not None:
@@ -138,11 +137,13 @@ class Item:
 
     def __setattr__(self, name: str, value: Any) -> None:
         declaration = self.declaration
+        name = self.aliases.get(name, name)
         if name.startswith("_"):
             self.__dict__[name] = value
         elif name in self._edges and name not in declaration.properties:
             self._replace_edges(name, value)
         elif name in declaration.properties:
+            self._check_choice(name, value)
             current = self.__dict__.get(name)
             if current is not value and current != value:
                 self._original_properties.setdefault(name, current)
@@ -161,7 +162,15 @@ class Item:
             return [edge.traverse(self) for edge in edges[name]]
         if name in type(self).declaration.properties:
             return None  # a generic class learned the name after this item was made
+        if name in type(self).aliases:
+            return getattr(self, type(self).aliases[name])
         raise AttributeError(f"'{type(self).__name__}' item has no attribute '{name}'")
+
+    def _check_choice(self, name: str, value: Any) -> None:
+        """What a person assigns is checked; a pod may hold a value that an older declaration allowed."""
+        entry = self.declaration.properties[name]
+        if entry.choices and not _reading.get() and plain(value) not in (None, *entry.choices):
+            raise ValidationError(f"{type(self).__name__}.{name}: {value!r} is none of {', '.join(entry.choices)}")
 
     def _replace_edges(self, name: str, value: Any) -> None:
         """Take the given neighbours as the local edges of that name; those that are new become pending."""

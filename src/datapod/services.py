@@ -32,6 +32,15 @@ class ServiceCalls(abc.ABC):
         answer: Json = self._json("plugin/status", {"plugins": list(ids)})
         return answer
 
+    def plugin_audit(self, id: str) -> Json:  # noqa: A002
+        """What a run was granted, touched and refused; for the owner."""
+        answer: Json = self._json("plugin/audit", {"id": id})
+        return answer
+
+    def plugin_grant(self, subject: Mapping[str, str], permissions: Mapping[str, Any] | None) -> None:
+        """The standing grant of an image or a class; None takes it back."""
+        self._json("plugin/grant", {**subject, "permissions": permissions})
+
     def plugin_api(self, id: str) -> Json:  # noqa: A002
         """End points of a running plugin: path to `{"method", "args"}`."""
         answer: Json = self._json("plugin/api", {"id": id})
@@ -56,18 +65,6 @@ class ServiceCalls(abc.ABC):
         """Runs, newest first, with their rights, times and schedules; for the owner only."""
         runs: list[Json] = self._json("plugin/runs", {} if ids is None else {"ids": list(ids)})["runs"]
         return runs
-
-    def plugin_audit(self, id: str) -> Json:  # noqa: A002
-        """What a run was granted, what it touched, and what it was refused; for the owner only."""
-        answer: Json = self._json("plugin/audit", {"id": id})
-        return answer
-
-    def plugin_grant(
-        self, permissions: Mapping[str, Any] | None, *, container: str | None = None, module: str | None = None, name: str | None = None
-    ) -> Any:
-        """Set the owner's standing grant of an image, or of a class; None takes it back."""
-        plugin = {"containerImage": container} if container else {"pluginModule": module, "pluginName": name}
-        return self._json("plugin/grant", {**plugin, "permissions": permissions})
 
     # Logins at providers whose client secrets the pod holds
 

@@ -319,3 +319,42 @@ def test_nothing_to_do_asks_nothing(client, pod):
 
 def _in_an_hour():
     return int((datetime.now(UTC) + timedelta(hours=1)).timestamp() * 1000)
+
+
+def test_a_changed_type_is_refused_with_advice_and_an_added_property_is_taken(client, pod):
+    pod.kinds["pages"] = "Text"
+    assert client.add_to_schema(Book) is False
+    assert isinstance(client.last_error, SchemaConflict) and "give what changed a new name" in str(client.last_error)
+    pod.kinds["pages"] = "Integer"
+    longer = type("Book", (Book,), {"__annotations__": {"isbn": str | None}, "isbn": None, "__module__": __name__})
+    assert client.add_to_schema(longer) and client.create(longer(title="a", isbn="i"))
+
+
+def test_a_graph_answer_changes_only_what_was_asked_for_and_links_both_ways(client, pod, monkeypatch):
+    book = Book(title="a", pages=3)
+    client.create(book)
+    answer = {"data": [{"id": book.id, "type": "Book", "title": "b", "~books": [{"id": "shelf_1", "type": "Shelf"}]}]}
+    monkeypatch.setattr(pod, "graphql", lambda query, variables=None: answer)
+    (found,) = client.search_graphql("query { Book { title ~books { } } }")
+    assert found is book and (book.title, book.pages) == ("b", 3)
+    (shelf,) = [edge.traverse(book) for edge in book.get_edges("~books")]
+    assert shelf.get_edges("books")[0].target is book
+
+
+def test_a_data_set_and_a_standing_grant_and_an_oauth_item_are_asked_for_by_name(client, pod):
+    with pytest.raises(ValueError, match="either"):
+        client.plugin_grant(None)
+    assert client.plugin_grant({}, plugin_path="a.b.C") is False  # a pod in memory has no such end point
+    assert client.get_oauth_item() is None
+    client.create(BUILT_IN["OauthFlow"](service="gitlab"))
+    assert client.get_oauth_item().service == "gitlab"
+
+
+def test_neighbours_are_loaded_as_far_as_asked_and_each_once(client, pod):
+    people = [Person(firstName=str(number)) for number in range(4)]
+    edges = [start.add_edge("me", end) for start, end in zip(people, [*people[1:], people[0]], strict=True)]
+    client.bulk_action(create_items=people, create_edges=edges)
+    client.reset_local_db()
+    pod.requests.clear()
+    start = client.expand(client.get(people[0].id, expanded=False), depth=9)
+    assert start.me[0].me[0].me[0].me[0] is start and endpoints(pod).count("get_edges") == 4

@@ -235,3 +235,23 @@ def test_the_names_of_2021_are_aliases_that_are_never_sent():
     assert (run.status, run.config, run.error, run.state) == ("start", "{}", "m", "start")
     assert not {"state", "settings", "message", "oAuthUrl"} & set(run.to_json())
     assert PluginRun.from_json({"id": "abcdef", "oAuthUrl": "u"}).authUrl == "u"
+
+
+class Renamed(Item):
+    title: Annotated[str | None, Prop(alias="heading")] = None
+
+
+def test_an_alias_is_an_older_name_that_is_read_and_never_sent():
+    old = Renamed.from_json({"id": "abcdef", "heading": "a"})
+    assert (old.title, old.heading, Renamed(heading="b").title) == ("a", "a", "b")
+    old.heading = "c"
+    assert old._updated_properties == {"title"} and old.to_json() == {"id": "abcdef", "title": "c", "type": "Renamed"}
+    with pytest.raises(TypeError, match="alias 'title'"):
+        type("Wrong", (Item,), {"__annotations__": {"title": str, "name": Annotated[str, Prop(alias="title")]}, "__module__": __name__})
+
+
+def test_a_choice_is_checked_when_it_is_assigned_and_not_when_it_is_read():
+    boat = Boat(rig="sloop")
+    with pytest.raises(ValidationError, match="sloop, ketch"):
+        boat.rig = "galley"
+    assert Boat.from_json({"id": "abcdef", "rig": "galley"}).rig == "galley"

@@ -49,12 +49,13 @@ class PodClient(FilesClient):
         if bool(container) == bool(plugin_path):
             raise ValueError("plugin_grant needs either `container` or `plugin_path`")
         module, _, name = (plugin_path or "").rpartition(".")
-        call = self._attempt(
-            "plugin_grant",
-            container or plugin_path or "",
-            lambda: self.api.plugin_grant(permissions, container=container, module=module, name=name),
-        )
-        return call is not None
+        subject = {"containerImage": container} if container else {"pluginModule": module, "pluginName": name}
+
+        def grant() -> bool:
+            self.api.plugin_grant(subject, permissions)
+            return True
+
+        return bool(self._attempt("plugin_grant", container or plugin_path or "", grant))
 
     # Logins at providers whose client secrets the pod holds
 

@@ -49,38 +49,6 @@ class PluginRun(Item):
             keywords["targetItemId"] = keywords.get("targetItemId") or run_id
         super().__init__(**keywords)
 
-    @property
-    def state(self) -> str | None:
-        return self.status
-
-    @state.setter
-    def state(self, value: str | None) -> None:
-        self.status = value
-
-    @property
-    def oAuthUrl(self) -> str | None:  # noqa: N802 - a name of 2021
-        return self.authUrl
-
-    @oAuthUrl.setter
-    def oAuthUrl(self, value: str | None) -> None:  # noqa: N802
-        self.authUrl = value
-
-    @property
-    def settings(self) -> str | None:
-        return self.config
-
-    @settings.setter
-    def settings(self, value: str | None) -> None:
-        self.config = value
-
-    @property
-    def message(self) -> str | None:
-        return self.error
-
-    @message.setter
-    def message(self, value: str | None) -> None:
-        self.error = value
-
     def reload(self, client: PodClient) -> None:
         """Bring this very object up to date with the pod."""
         client.refresh(self)
