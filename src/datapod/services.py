@@ -32,15 +32,6 @@ class ServiceCalls(abc.ABC):
         answer: Json = self._json("plugin/status", {"plugins": list(ids)})
         return answer
 
-    def plugin_audit(self, id: str) -> Json:  # noqa: A002
-        """What a run was granted, touched and refused; for the owner."""
-        answer: Json = self._json("plugin/audit", {"id": id})
-        return answer
-
-    def plugin_grant(self, subject: Mapping[str, str], permissions: Mapping[str, Any] | None) -> None:
-        """The standing grant of an image or a class; None takes it back."""
-        self._json("plugin/grant", {**subject, "permissions": permissions})
-
     def plugin_api(self, id: str) -> Json:  # noqa: A002
         """End points of a running plugin: path to `{"method", "args"}`."""
         answer: Json = self._json("plugin/api", {"id": id})
@@ -65,6 +56,15 @@ class ServiceCalls(abc.ABC):
         """Runs, newest first, with their rights, times and schedules; for the owner only."""
         runs: list[Json] = self._json("plugin/runs", {} if ids is None else {"ids": list(ids)})["runs"]
         return runs
+
+    def plugin_audit(self, id: str) -> Json:  # noqa: A002
+        """What a run was granted, touched and refused; for the owner only."""
+        answer: Json = self._json("plugin/audit", {"id": id})
+        return answer
+
+    def plugin_grant(self, subject: Mapping[str, str], permissions: Mapping[str, Any] | None) -> None:
+        """The standing grant of an image or a class; None takes it back. For the owner only."""
+        self._json("plugin/grant", {**subject, "permissions": permissions})
 
     # Logins at providers whose client secrets the pod holds
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import importlib
-import json
 from collections.abc import Callable
 from typing import Annotated, Any
 
 import typer
 from typer.core import TyperGroup
 
+from datapod.cli.data_commands import dataset_commands, schema_commands
 from datapod.cli.main import SERVER_COMMANDS
 from datapod.cli.options import configure_logging
 from datapod.cli.tokens import token_commands
@@ -19,11 +19,11 @@ _FORWARDED: dict[str, Any] = {"allow_extra_args": True, "ignore_unknown_options"
 application = typer.Typer(help="Datapod: a data server that you extend in Python.", no_args_is_help=True, add_completion=False)
 plugin_commands = typer.Typer(help="Run, start and look after plugins.", no_args_is_help=True)
 key_commands = typer.Typer(help="The keys of your pod.", no_args_is_help=True)
-schema_commands = typer.Typer(help="What item classes tell a pod.", no_args_is_help=True)
 application.add_typer(plugin_commands, name="plugin")
 application.add_typer(key_commands, name="keys")
 application.add_typer(token_commands, name="token")
 application.add_typer(schema_commands, name="schema")
+application.add_typer(dataset_commands, name="dataset")
 
 RunId = Annotated[str, typer.Argument(help="Id of the run.")]
 
@@ -107,33 +107,6 @@ def oauth_code(
     from datapod.cli.runs import enter_code, owner_client
 
     enter_code(owner_client(), run_id, code)
-
-
-@schema_commands.command("show")
-def show_schema(place: Annotated[str, typer.Argument(help="MODULE or MODULE:CLASS.")]) -> None:
-    """Print what item classes tell a pod. Example: datapod schema show datapod.examples.example_schema"""
-    for item_class in _item_classes(place):
-        print(json.dumps(item_class.pod_schema()._asdict(), indent=2))
-
-
-@schema_commands.command("check")
-def check_schema(place: Annotated[str, typer.Argument(help="MODULE or MODULE:CLASS.")]) -> None:
-    """Check that a pod would take the declarations. Example: datapod schema check datapod.examples.example_schema"""
-    from datapod.registration import check, schema_of_class
-
-    try:
-        check([schema_of_class(item_class) for item_class in _item_classes(place)])
-    except ValueError as error:
-        raise SystemExit(str(error)) from error
-
-
-def _item_classes(place: str) -> list[Any]:
-    from datapod.item import Item
-
-    module_name, _, class_name = place.partition(":")
-    module = importlib.import_module(module_name)
-    found = [getattr(module, class_name)] if class_name else list(vars(module).values())
-    return [entry for entry in found if isinstance(entry, type) and issubclass(entry, Item) and not entry.is_built_in]
 
 
 def run(arguments: list[str]) -> int:
