@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import importlib
+import json
 from collections.abc import Callable
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -107,6 +109,67 @@ def oauth_code(
     from datapod.cli.runs import enter_code, owner_client
 
     enter_code(owner_client(), run_id, code)
+
+
+@plugin_commands.command("login")
+def login(
+    run_id: RunId,
+    paste: Annotated[bool, typer.Option("--paste", help="Paste the code of an OAuth login instead of catching it.")] = False,
+) -> None:
+    """Log in for a run that waits for it. Example: datapod plugin login 0123456789abcdef"""
+    from datapod.cli.login import log_in
+    from datapod.cli.runs import owner_client
+    from datapod.states import RUN_FAILED
+
+    try:
+        status = log_in(owner_client(), run_id, paste=paste)
+    except TimeoutError as error:
+        raise SystemExit(str(error)) from error
+    print(status)
+    if status == RUN_FAILED:
+        raise typer.Exit(1)
+
+
+@plugin_commands.command("new")
+def new(
+    name: Annotated[str, typer.Argument(help="Name of the plugin, such as my-boats.")],
+    target: Annotated[Path, typer.Option(help="Folder in which the project's folder is made.")] = Path(),
+    force: Annotated[bool, typer.Option("--force", help="Overwrite files that are there.")] = False,
+) -> None:
+    """Make a plugin project that works, with tests that pass. Example: datapod plugin new my-boats"""
+    from datapod.cli.new_plugin import make_plugin
+
+    written = make_plugin(name, target, force=force)
+    print("Created the following files")
+    for path in written:
+        print(f"  {path}")
+    print("Try it: pytest in that folder; its README.md says how to run it")
+
+
+@plugin_commands.command("audit")
+def audit(run_id: RunId, as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False) -> None:
+    """Print what a run was granted, touched and refused. Example: datapod plugin audit 0123456789abcdef"""
+    from datapod.cli import rights
+    from datapod.cli.runs import owner_client
+
+    report = rights.audit(owner_client(), run_id)
+    print(json.dumps(report, indent=2) if as_json else "\n".join(rights.audit_lines(report)))
+
+
+@plugin_commands.command("grant")
+def grant(
+    plugin: Annotated[str, typer.Argument(help="An image, or module:Class.")],
+    file: Annotated[Path | None, typer.Argument(help="JSON file with a declaration of rights.")] = None,
+    remove: Annotated[bool, typer.Option("--remove", help="Take the grant back.")] = False,
+) -> None:
+    """Narrow all runs of an image or a class to a declaration. Example: datapod plugin grant boats.imports:Logbook rights.json"""
+    from datapod.cli import rights
+    from datapod.cli.runs import owner_client
+
+    if remove is (file is not None):
+        raise typer.BadParameter("give a file with a declaration, or --remove")
+    rights.grant(owner_client(), plugin, file)
+    print(f"Took back the grant of {plugin}" if remove else f"All runs of {plugin} are narrowed to {file}")
 
 
 def run(arguments: list[str]) -> int:
