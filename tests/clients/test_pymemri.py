@@ -113,3 +113,15 @@ def test_0_1_2_stores_and_deletes_files(newer):
 
 def test_0_1_2_with_a_wrong_key_changes_nothing(newer):
     assert newer["wrong key"] == [False, True]
+
+
+def test_0_1_2_asks_along_edges_in_one_query(newer):
+    assert newer["graphql"] == [["Stern", ["Bob"]]]
+
+
+def test_both_releases_store_photos_with_their_bytes(older, newer):
+    assert older["photo"] == newer["photo"] == [True, 6, 4, True]
+
+
+def test_0_1_2_hears_that_an_unknown_run_is_unreachable(newer):
+    assert newer["plugin status"] == {"no_such_run": {"status": "unreachable"}}

@@ -58,4 +58,13 @@ from pymemri.data.schema import File  # noqa: E402
 client.create(File(sha256=hashlib.sha256(data).hexdigest()))
 seen["upload"] = [client._upload_image(data, asyncFlag=False) for _ in range(2)] if hasattr(client, "_upload_image") else None
 seen["file"] = client.get_file(hashlib.sha256(data).hexdigest()) == data
+import numpy  # noqa: E402
+from pymemri.data.photo import Photo  # noqa: E402
+
+photo = Photo.from_np(numpy.zeros((4, 6, 3), dtype=numpy.uint8))
+seen["photo"] = [client.create_photo(photo, asyncFlag=False)]
+client.reset_local_db()
+stored = client.get_photo(photo.id)
+seen["photo"] += [stored.width, stored.height, stored.data == photo.data]
+seen["mail"] = bool(client.send_email("a@example.org", "s", "b"))
 print(json.dumps(seen))

@@ -4,7 +4,8 @@ import hashlib
 import json
 import sys
 
-from pymemri.data.schema import File, Item, Message, Person, SchemaMeta
+import numpy
+from pymemri.data.schema import File, Item, Message, Person, Photo, SchemaMeta
 from pymemri.pod.client import PodClient
 
 
@@ -48,6 +49,18 @@ client.create(file)
 seen["upload"] = [client.upload_file(data, asyncFlag=False) for _ in range(2)]
 seen["file"] = client.get_file(file.sha256) == data
 seen["file deleted"] = client.delete_file(file.id)
+client.bulk_action(create_items=[boat2 := Boat(name="Stern"), mate := Person(firstName="Bob")], create_edges=[])
+client.create_edge(boat2.add_edge("captain", mate))
+client.reset_local_db()
+found = client.search_graphql('query { Boat (filter: {name: {eq: "$name"}}) { name captain { firstName } } }', {"name": "Stern"})
+seen["graphql"] = [[item.name, [neighbour.firstName for neighbour in item.captain]] for item in found]
+image = numpy.zeros((4, 6, 3), dtype=numpy.uint8)
+photo = Photo.from_np(image)
+seen["photo"] = [client.create_photo(photo, asyncFlag=False)]
+client.reset_local_db()
+stored = client.get_photo(photo.id)
+seen["photo"] += [stored.width, stored.height, stored.data == photo.data]
+seen["plugin status"] = client.plugin_status(["no_such_run"])
 plugin = PodClient(url=sys.argv[1], owner_key=client.owner_key, database_key="1" * 64)
 seen["wrong key"] = [plugin.create(Person()), client.create(Person())]
 print(json.dumps(seen))
