@@ -16,7 +16,7 @@ from rich.table import Table
 import benchmarks
 from benchmarks.table import Row
 
-_NOT_BENCHMARKS = {"__main__", "table"}
+_NOT_BENCHMARKS = {"__main__", "asking", "table"}
 
 
 def module_names() -> list[str]:

@@ -6,20 +6,14 @@ that are ready beforehand; what the pod adds is HTTP, JSON, checks and ids.
 
 from __future__ import annotations
 
-import json
-import re
 import secrets
-import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
-from http.client import HTTPConnection
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
+from benchmarks.asking import running_server
 from benchmarks.table import Row, median_seconds
 from datapod_server.items.migrations import migrate
 from datapod_server.items.sealed import Sealer
@@ -37,7 +31,7 @@ _DEFINITIONS = [
 def run(quick: bool) -> list[Row]:
     count = 30_000 if quick else 300_000
     searched = 100_000
-    with tempfile.TemporaryDirectory(prefix="datapod-bench-") as folder, _server(Path(folder)) as ask:
+    with tempfile.TemporaryDirectory(prefix="datapod-bench-") as folder, running_server(Path(folder)) as ask:
         ask("bulk", {"createItems": _DEFINITIONS})
         rate = _create_over_http(ask, count)
         raw_rate = _create_raw(Path(folder) / "raw.sqlite", count)
@@ -140,49 +134,3 @@ def _raw_search(database: Database, table: str, number: int, value: Any, limit: 
             for item in items
             for values in ("strings", "integers", "reals")
         ]
-
-
-class _Asking:
-    """Asks one pod of a running server."""
-
-    def __init__(self, address: str, home: Path) -> None:
-        keys = json.loads((home / "pod_keys" / "keys.json").read_text())
-        # The library's plain client: one that costs ten times as much itself would hide what is measured.
-        self._http = HTTPConnection(urlsplit(address).netloc, timeout=120)
-        self._path = f"/v4/{keys['owner_key']}/"
-        self._auth = {"type": "ClientAuth", "databaseKey": keys["database_key"]}
-        self.nothing = self.prepare("get_item", "nothing")
-
-    def prepare(self, endpoint: str, payload: Any) -> bytes:
-        return json.dumps({"auth": self._auth, "payload": payload}).encode()
-
-    def send(self, endpoint: str, body: bytes) -> bytes:
-        self._http.request("POST", self._path + endpoint, body)
-        answer = self._http.getresponse()
-        content = answer.read()
-        if answer.status != 200:
-            raise RuntimeError(f"{endpoint}: {answer.status} {content[:200]!r}")
-        return content
-
-    def __call__(self, endpoint: str, payload: Any) -> Any:
-        return json.loads(self.send(endpoint, self.prepare(endpoint, payload)))
-
-
-@contextmanager
-def _server(folder: Path) -> Iterator[_Asking]:
-    home = folder / "home"
-    command = [sys.executable, "-m", "datapod", "serve", "--port", "0", "--data-dir", str(folder / "data")]
-    process = subprocess.Popen(
-        command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, cwd=folder, env={"DATAPOD_HOME": str(home), "PATH": "/usr/bin:/bin"}
-    )
-    try:
-        assert process.stdout is not None
-        found = re.search(rb"https?://\S+", process.stdout.readline())
-        if found is None:
-            raise RuntimeError("the server did not start")
-        yield _Asking(found.group().decode(), home)
-    finally:
-        process.terminate()
-        process.wait(30)
-        if process.stdout is not None:
-            process.stdout.close()

@@ -39,9 +39,12 @@ _EXACT: dict[ValueType, tuple[type, str]] = {
 _NO_CONDITION_IF_NULL = frozenset({"id", "type", "deleted", "dateServerModified>=", "dateServerModified<"})
 _RELEVANCE = "Relevance"
 _OPTIONS = frozenset({"_match", "_sortOrder", "_limit", "_offset", "_includeDeleted", OUTGOING_KEY, INCOMING_KEY})
+_RANGES = frozenset({">", ">=", "<", "<="})
 _SQL_OPERATORS = {"==": "=", "!=": "!=", ">=": ">=", "<=": "<=", ">": ">", "<": "<"}
 
 Parameters = list[Any]
+Bounded = tuple[ValueType, int, str, list[tuple[str, Any]]]
+"""Type and number of a property, where it may be read, and what its value is compared with."""
 
 
 class Search:
@@ -167,8 +170,8 @@ class Search:
 
     def _add_properties(self, schema: Schema, view: View, conditions: list[str], parameters: Parameters) -> bool:
         """Conditions on properties; whether one of them leads to the items by its index."""
-        narrow = any(name in ("id", "type") for name, operator, value in self._base if operator == "==" and value is not None)
-        driven = False
+        ranges: dict[str, list[tuple[str, Any]]] = {}
+        asked: list[Bounded] = []
         for name, operator, value in sorted(self._properties, key=_equality_first):
             if not view.reads_name(name):  # as if no item had it
                 conditions.append("1" if operator == "==" and value is None else "0")
@@ -189,11 +192,26 @@ class Search:
                 conditions.append(f"{negation}({carries} AND EXISTS (SELECT 1 FROM {kind.table} WHERE item = items.row AND name = ?))")  # noqa: S608
                 parameters.append(number)
                 continue
-            comparison = f"FROM {kind.table} WHERE name = ? AND value {_SQL_OPERATORS[operator]} ?"
-            parameters += (number, stored)
+            # Both ends of a range go into one condition, which leads to the few items between them by the index.
+            bounds = ranges.setdefault(name, []) if operator in _RANGES else []
+            bounds.append((operator, stored))
+            if len(bounds) == 1:
+                asked.append((kind, number, carries, bounds))
+        return self._add_bounds(asked, conditions, parameters)
+
+    def _add_bounds(self, asked: list[Bounded], conditions: list[str], parameters: Parameters) -> bool:
+        """Whether one of these conditions leads to the items by its index."""
+        narrow = any(name in ("id", "type") for name, operator, value in self._base if operator == "==" and value is not None)
+        driven = False
+        for kind, number, carries, bounds in asked:
+            values = " AND ".join(f"value {_SQL_OPERATORS[operator]} ?" for operator, _ in bounds)
+            comparison = f"FROM {kind.table} WHERE name = ? AND {values}"
+            parameters += (number, *(stored for _, stored in bounds))
             if carries != EVERYWHERE:
                 conditions.append(carries)
-            if not driven and (operator == "==" or (operator != "!=" and not narrow)):
+            operators = {operator for operator, _ in bounds}
+            leads = operators == {"=="} or ("!=" not in operators and (not narrow or len(bounds) > 1))
+            if not driven and leads:
                 driven = True
                 conditions.append(f"items.row IN (SELECT item {comparison})")
             else:
