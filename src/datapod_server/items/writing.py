@@ -391,7 +391,8 @@ class Writing:
         return permitted
 
     def _note_maker(self, item_id: str, item_type: str, properties: Mapping[str, Any]) -> None:
-        self.touched.add("item", item_type, "write", properties.keys() - _SPECIAL)
+        if item_type != "Edge":
+            self.touched.add("item", item_type, "write", properties.keys() - _SPECIAL)
         if item_type in NOTED_TYPES:
             self.flush()
             self._connection.execute("INSERT INTO made_by_runs VALUES (?, ?)", (self._rows[item_id], self._run_id))
