@@ -36,13 +36,14 @@ _JSON_TYPES: dict[str, tuple[type, ...]] = {
     "DateTime": (int, float),
 }
 _SPECIAL = {"id": str, "type": str, "dateCreated": int, "dateModified": int, "dateServerModified": int, "deleted": bool}
-_CONTROL = ("_limit", "_offset", "_sortOrder", "[[edges]]", "~[[edges]]")
+_CONTROL = ("_match", "_limit", "_offset", "_sortOrder", "[[edges]]", "~[[edges]]")
 
 
 class InMemoryPod(PodAPI):
     """A registered account in a dict, with the methods of `PodAPI`: `PodClient(api=InMemoryPod())`.
 
-    Knows items, edges, search by equality, bulk, schema and files; what it does not know is a `PodError` 404, as from a server.
+    Knows items, edges, search with operators and words, bulk, schema and files, takes mail; what it does not know is a `PodError` 404,
+    as from a server.
     """
 
     def __init__(self) -> None:
@@ -80,7 +81,7 @@ class InMemoryPod(PodAPI):
     def _json(self, endpoint: str, payload: Any) -> Any:
         """What a server would answer; copies, so that nobody shares dicts with the pod."""
         asked = msgspec.json.decode(msgspec.json.encode(payload))
-        handler = getattr(self, f"_do_{endpoint}", None)
+        handler = getattr(self, f"_do_{endpoint.replace('/', '_')}", None)
         if handler is None:
             raise PodError(404, "Endpoint not found")
         with self._lock:
@@ -178,6 +179,8 @@ class InMemoryPod(PodAPI):
         wanted = {name: value for name, value in query.items() if name not in _CONTROL and value is not None}
         wanted.setdefault("deleted", False)
         found = [item for item in self.items.values() if all(_matches(item, name, value) for name, value in wanted.items())]
+        words = str(query.get("_match") or "").lower().split()
+        found = [item for item in found if all(any(word in str(value).lower() for value in item.values()) for word in words)]
         found.sort(key=lambda item: item["dateServerModified"])
         if query.get("_sortOrder") == "Desc":
             found.reverse()
@@ -214,7 +217,26 @@ class InMemoryPod(PodAPI):
             self.items, self.edges, self.kinds = msgspec.json.decode(before)
             raise
 
+    # Mail and plugins
+
+    def _do_send_email(self, mail: Json) -> Json:
+        """Nothing is sent; `requests` holds it."""
+        return {}
+
+    def _do_plugin_status(self, payload: Json) -> Json:
+        return {"plugins": {run_id: {"status": "unreachable"} for run_id in payload["plugins"]}}
+
+    def _do_trigger_status(self, payload: Json) -> Json:
+        return {}
+
     # Files
+
+    def _do_delete_file(self, payload: Json) -> Json:
+        digest = self._existing(payload["id"]).get("sha256")
+        self._do_delete_item(payload["id"])
+        if not any(item.get("sha256") == digest and not item["deleted"] for item in self.items.values()):
+            self.files.pop(str(digest), None)
+        return {}
 
     def upload_file(self, data: bytes | BinaryIO) -> Any:
         data = data if isinstance(data, bytes) else data.read()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 
 import httpx
@@ -13,6 +14,8 @@ from tests.sdk.test_client import Book, Shelf
 import datapod
 from datapod import OAuthAuthenticator, PluginRun, PodClient, PodError, run_plugin
 from datapod.examples.plugins import MyItem, MyOAuthPlugin, MySimplePlugin
+from datapod.graph_query import GQLQuery
+from datapod.schema import File
 from datapod.testing import FrontEnd, fast_login, run_for_test
 
 EXAMPLE = "datapod.examples.plugins"
@@ -120,3 +123,36 @@ def test_plugins_are_tested_in_memory_or_against_a_server_alike(client):
     plugin = run_for_test(MySimplePlugin, client=client)
     assert plugin.pluginRun.status == "done" and isinstance(plugin, MySimplePlugin)
     assert issubclass(MyOAuthPlugin, datapod.PluginBase) and FrontEnd(client, plugin.pluginRun.id)
+
+
+def test_words_and_graph_queries_find_items_of_a_real_pod(client):
+    shelf = Shelf(books=[Book(title='The "Summer" boat', pages=3), Book(title="Winter", pages=4)])
+    assert client.bulk_action(create_items=[shelf, *shelf.books], create_edges=shelf.get_edges("books")), client.last_error
+    assert [book.pages for book in client.search({"type": "Book", "_match": "summer"})] == [3]
+    client.reset_local_db()
+    query = GQLQuery('query { Shelf { books (filter: {title: {eq: "$title"}}) { title ~books { } } } }')
+    (found,) = [item for item in client.search_graphql(query, {"title": 'The "Summer" boat'}) if item.id == shelf.id]
+    (book,) = found.books
+    assert book.title == 'The "Summer" boat' and book.pages is None
+    assert client.refresh(book).pages == 3
+
+
+def test_a_large_file_streams_from_a_path_to_a_path(client, tmp_path):
+    content = b"0123456789abcdef" * 200_000
+    (tmp_path / "in").write_bytes(content)
+    assert client.create(File(sha256=hashlib.sha256(content).hexdigest()))
+    assert client.upload_file(tmp_path / "in", asyncFlag=False), client.last_error
+    assert client.upload_file(tmp_path / "in", asyncFlag=False)
+    assert client.save_file(hashlib.sha256(content).hexdigest(), tmp_path / "out").read_bytes() == content
+    assert client.create(File(sha256=hashlib.sha256(b"").hexdigest())) and client.upload_file(b"", asyncFlag=False), client.last_error
+    with pytest.raises(PodError, match="404"):
+        client.save_file("0" * 64, tmp_path / "nothing")
+    assert sorted(path.name for path in tmp_path.iterdir() if path.is_file()) == ["in", "out"]
+
+
+def test_what_the_server_does_besides_items_is_asked_through_the_client(client):
+    assert client.send_email("a@example.org", "s", "b") is True
+    assert client.plugin_status(["no_such_run"]) == {"no_such_run": {"status": "unreachable"}}
+    assert client.get_oauth2_access_token("gitlab") is None and "not configured" in str(client.last_error)
+    assert client.plugin_grant({"read": {"Book": "*"}}, container="books"), client.last_error
+    assert client.plugin_grant(None, container="books")
