@@ -13,8 +13,8 @@ from msgspec import Struct
 MADE_BY_RUNS = """
 CREATE TABLE made_by_runs (row INTEGER PRIMARY KEY REFERENCES items (row), run TEXT NOT NULL) WITHOUT ROWID;
 """
-NOTED_TYPES = frozenset({"Account", "CVUStoredDefinition", "Edge"})
-"""The items whose makers matter: an edge from a run to an account stands for its own item."""
+NOTED_TYPES = frozenset({"Account", "CVUStoredDefinition"})
+"""The items whose makers matter; so do those of edges from runs to them, which are noted by the row of the edge's own item."""
 _NOBODY = -1
 
 _RUN = """

@@ -183,8 +183,8 @@ class Writing:
         if self_id is None or self_row is None:
             self_id = secrets.token_hex(16)
             self_row = self._add_item(self_id, "Edge", now, now, now, deleted=False)
-            if self._run_id is not None and name in LINKS:
-                self._note_maker(self_id, "Edge", {})
+        if self._run_id is not None and name in LINKS:  # whatever item the edge has for its own
+            self._note_row(self_row)
         self._gathered["edges"].append((self_row, source_row, name, target_row))
         self._touched[source_row] = now
         self._note_edge(name)
@@ -391,13 +391,15 @@ class Writing:
         return permitted
 
     def _note_maker(self, item_id: str, item_type: str, properties: Mapping[str, Any]) -> None:
-        if item_type != "Edge":
-            self.touched.add("item", item_type, "write", properties.keys() - _SPECIAL)
+        self.touched.add("item", item_type, "write", properties.keys() - _SPECIAL)
         if item_type in NOTED_TYPES:
-            self.flush()
-            self._connection.execute("INSERT INTO made_by_runs VALUES (?, ?)", (self._rows[item_id], self._run_id))
-            self._permit.forget_own()
-            self._view = None
+            self._note_row(self._rows[item_id])
+
+    def _note_row(self, row: int) -> None:
+        self.flush()
+        self._connection.execute("INSERT OR IGNORE INTO made_by_runs VALUES (?, ?)", (row, self._run_id))
+        self._permit.forget_own()
+        self._view = None
 
     def _permitted_edge(self, source: tuple[str, int], target: tuple[str, int], name: str, self_row: int | None) -> str | None:
         """The id of the edge that stands for this one already; None if it is to be made."""

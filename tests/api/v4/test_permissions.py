@@ -361,6 +361,13 @@ def test_only_the_owners_link_opens_an_account(start: StartRun, harbour: Desk) -
     run.ok("update_item", {"id": "account01", "secret": "renewed"})
 
 
+def test_an_item_of_its_own_that_backs_the_link_opens_nothing_either(start: StartRun, harbour: Desk) -> None:
+    for run in (start({"edges": {"*": "write"}, "read": {"*": "*"}, "write": {"*": "*"}}), start(None, "runrun02")):
+        link = run.ok("create_item", {"type": "Buoy"})
+        run.ok("create_edge", {"_source": run.run_id, "_target": "account01", "_name": "account", "_self": link})
+        assert "secret" not in run.ok("get_item", "account01")[0]
+
+
 def test_a_run_makes_and_links_one_account_of_its_own(start: StartRun, harbour: Desk) -> None:
     run = start({})
     run.ok(
