@@ -13,6 +13,7 @@ from datapod_server.entities.collection import Collection
 from datapod_server.entities.records import Records
 from datapod_server.entities.types import TypeRegistry
 from datapod_server.items import AccountMode, FileStore, ItemStore
+from datapod_server.items.plugin_runs import PluginRunItems
 from datapod_server.messages import Request, Response
 from datapod_server.outside import Platform, Platforms, Postbox, PostboxSettings
 from datapod_server.runners import Runners, RunnerSettings
@@ -73,7 +74,7 @@ class Pod:
             owner_key=owner_key,
             database_key=self._key,
             tokens=parts.tokens,
-            items=self.items,
+            items=PluginRunItems(self.items),
             database=self.database,
             settings=parts.runners,
         )
@@ -81,6 +82,7 @@ class Pod:
         self.platforms = Platforms(parts.platforms, self.items, self.database)
         self.tokens = AccessTokens(self.database, parts.shelf, owner_key, self._key)
         self.items.before_run = self.runners.before_run
+        self.items.before_change = self.runners.before_change
         self._records = Records(self.database)
 
     @staticmethod
@@ -166,8 +168,7 @@ class Pod:
             workshop, self._workshop = self._workshop, None
         if workshop is not None:
             workshop.close()
-        self.items.words.close()
-        self.items.audit.close()
+        self.items.close()
         self.files.close()
         self.database.close()
         self._secrets_key.wipe()

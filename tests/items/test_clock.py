@@ -22,6 +22,7 @@ def test_what_is_written_later_has_a_later_date(tmp_path, monkeypatch: pytest.Mo
         store.create({"type": "Note", "id": name}, OWNER)
         now[0] -= 3_600_000
     store.update({"id": "note01", "title": "x"}, OWNER)
+    store.close()
     database.close()
     now[0] -= 86_400_000
     database = Database.open(file, SubKey(bytes(32)))
@@ -31,4 +32,5 @@ def test_what_is_written_later_has_a_later_date(tmp_path, monkeypatch: pytest.Mo
     assert dates["note02"] <= dates["note01"] <= dates["note03"]
     newer = store.search({"type": "Note", "dateServerModified>=": dates["note02"]}, OWNER)
     assert {note["id"] for note in newer} >= {"note01", "note03"}
+    store.close()
     database.close()

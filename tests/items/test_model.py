@@ -54,11 +54,13 @@ class Model(RuleBasedStateMachine):
         self.store = ItemStore(self.database, SubKey(bytes(32)))
 
     def teardown(self) -> None:
+        self.store.close()
         self.database.close()
         self.folder.cleanup()
 
     @rule()
     def close_and_open(self) -> None:
+        self.store.close()
         self.database.close()
         self.open()
 
@@ -70,6 +72,7 @@ class Model(RuleBasedStateMachine):
         for part in self.file.parent.glob(f"{self.file.name}*"):
             if not part.name.endswith("-shm"):
                 shutil.copy(part, image / part.name)
+        self.store.close()
         self.database.close()
         self.file = image / self.file.name
         self.open()

@@ -14,17 +14,21 @@ from datapod_server.storage.keys import SubKey
 from datapod_server.storage.sqlite import Database
 
 KEY = bytes(range(32))
+OPENED: list[ItemStore] = []
 
 
 @pytest.fixture
 def database(tmp_path) -> Iterator[Database]:
     database = Database.open(tmp_path / "items.sqlite", SubKey(bytes(32)))
     yield database
+    while OPENED:
+        OPENED.pop().close()
     database.close()
 
 
 def opened(database: Database, key: bytes = KEY) -> ItemStore:
-    return ItemStore(database, SubKey(key), "registered")
+    OPENED.append(ItemStore(database, SubKey(key), "registered"))
+    return OPENED[-1]
 
 
 def everything_stored(database: Database) -> str:

@@ -29,6 +29,7 @@ def store(request, tmp_path):
     boat = define("Boat", name="Text", crew="Integer", sailArea="Real", leaky="Bool", launched="DateTime", webserverPort="Integer")
     opened.bulk(Bulk(create_items=boat), OWNER)
     yield opened
+    opened.close()
     database.close()
 
 

@@ -88,6 +88,11 @@ class ItemStore:
             connection.execute("INSERT OR REPLACE INTO settings VALUES ('account', 'registered')")
             self._schema = Schema.load(connection, registered=_is_registered(connection, self._mode))
 
+    def close(self) -> None:
+        """Stop what works behind the writers, and write what it holds; before the database is closed."""
+        self.words.close()
+        self.audit.close()
+
     def now(self) -> int:
         """The server's time in ms, never less than what was handed out before: clients synchronise by it. Within a write transaction."""
         self._latest_ms = max(self._latest_ms, time.time_ns() // 1_000_000)
