@@ -12,7 +12,7 @@ from typing import Any
 import apsw
 import pytest
 
-from datapod_server.principal import OWNER, Principal
+from datapod_server.principal import OWNER, Principal, plugin_run
 from datapod_server.runners import Runners, RunnerSettings
 from datapod_server.runners.backend import Backend
 from datapod_server.runners.supervision import Patience
@@ -34,7 +34,7 @@ class MemoryDatabase:
 
     def __init__(self) -> None:
         self._connection = apsw.Connection(":memory:")
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()
 
     @contextmanager
     def write(self) -> Iterator[apsw.Connection]:
@@ -48,7 +48,7 @@ class MemoryDatabase:
 
 
 class DictItems:
-    """`RunItems` over a dictionary."""
+    """`PodItems` over a dictionary."""
 
     def __init__(self) -> None:
         self.items: dict[str, dict[str, Any]] = {}
@@ -56,8 +56,14 @@ class DictItems:
     def find_run(self, run_id: str) -> Mapping[str, Any] | None:
         return self.items.get(run_id)
 
-    def update_run(self, run_id: str, properties: Mapping[str, str]) -> None:
+    def update_run(self, run_id: str, properties: Mapping[str, Any]) -> None:
         self.items[run_id].update(properties)
+
+    def find_item(self, item_id: str, principal: Principal) -> Mapping[str, Any] | None:
+        return self.items.get(item_id)
+
+    def principal(self, run_id: str, *, restricted: bool) -> Principal:
+        return plugin_run(run_id)
 
 
 class House:

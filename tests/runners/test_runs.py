@@ -106,7 +106,7 @@ def test_a_script_for_exactly_this_image_comes_before_a_process_for_all(house, t
 
 def test_a_database_key_that_is_no_hex_cannot_be_handed_on(house):
     pod = house(FakeBackend())
-    pod.runners._database_key = DatabaseKey.parse("correcthorse")
+    pod.runners._preparation._database_key = DatabaseKey.parse("correcthorse")
     with pytest.raises(Invalid, match="hex digits"):
         pod.create()
 
@@ -118,13 +118,12 @@ def test_an_operator_may_forbid_unrestricted_runs_but_not_those_that_start_nothi
     assert pod.create(containerImage="none") is None
 
 
-@pytest.mark.parametrize("name", ["pluginPermissions", "pluginRestart", "pluginSchedule"])
-def test_what_only_owners_set_is_refused_from_a_plugin_and_never_silently_ignored(house, name):
+def test_how_a_run_is_started_again_is_checked_when_it_is_written(house):
     pod = house(FakeBackend())
-    with pytest.raises(Forbidden, match=f"Permission denied: write PluginRun.{name}"):
-        pod.create(principal=plugin_run("other"), **{name: "{}"})
-    with pytest.raises(Invalid, match=name):
-        pod.create(**{name: "{}"})
+    with pytest.raises(Invalid, match="pluginRestart must be one of never, on-failure, always"):
+        pod.create(pluginRestart="sometimes")
+    with pytest.raises(Invalid, match="pluginRestart"):
+        pod.runners.before_change({"pluginRestart": 3})
 
 
 def test_an_owner_may_say_that_a_run_is_not_restarted(house):

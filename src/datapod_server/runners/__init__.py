@@ -1,6 +1,8 @@
 """Plugin runs outside the server: from a `PluginRun` item to a process that is started, watched and ended. Source: pod-protocol.md, 14.
 
 runs.py         `Runners`: what a pod asks; checks inside the transaction, start after the commit, recovery after a crash
+preparation.py  what is needed for a start: the backend, the token, the rights
+items.py        what runs need of the pod's items
 choice.py       which backend starts which image
 backend.py      the contract of a backend: what it is given, and what the rest of the house may ask of a started run
 process.py      the backend for scripts and for Python processes on this machine
@@ -12,6 +14,9 @@ guard.py        ends a process group when the server dies, however it dies
 environment.py  the variables that a run gets, and those of the server that it must not see
 callback.py     the address at which a run reaches the server
 supervision.py  one started run from its start to its last state
+restarts.py     which runs are started again, and after how long
+ticker.py       the thread that looks at what is due
+states.py       the states of a run that the server knows the meaning of
 reach.py        asking living runs over HTTP
 calls.py        one such call: to this host and no other, within a time limit
 output.py       the newest 1 MiB of what a run printed

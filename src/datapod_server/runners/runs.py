@@ -7,28 +7,29 @@ A run is started in two steps, so that no plugin is ever ahead of the data: insi
 from __future__ import annotations
 
 import logging
-import socket
 import threading
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from datapod_server.errors import Failed, Forbidden, Invalid
+from datapod_server.errors import DatapodError, Invalid
 from datapod_server.principal import Principal
-from datapod_server.rights import Named, Rights
-from datapod_server.runners.backend import Backend, Launch, MissingProgram
+from datapod_server.rights import Rights
 from datapod_server.runners.choice import choose_backend
-from datapod_server.runners.environment import RunVariables
+from datapod_server.runners.items import PodItems
+from datapod_server.runners.preparation import ChooseBackend, Preparation, Prepared, text_of
 from datapod_server.runners.reach import Reach
 from datapod_server.runners.records import RecordDatabase, RunRecords
+from datapod_server.runners.restarts import Restarts, check_policy, starts_again
 from datapod_server.runners.settings import RunnerSettings
-from datapod_server.runners.supervision import Patience, RunItems, Supervision, write_last_state
+from datapod_server.runners.states import ERROR
+from datapod_server.runners.supervision import Patience, Supervision, write_last_state
+from datapod_server.runners.ticker import Ticker
 from datapod_server.storage.keys import DatabaseKey
 from datapod_server.storage.tokens import SealedToken, TokenBox
 
 log = logging.getLogger("datapod.runners")
 
 FindItem = Callable[[str], Mapping[str, Any] | None]
-ChooseBackend = Callable[[str, RunnerSettings], Backend]
 
 _STARTS_NOTHING = frozenset({"", "none"})
 
@@ -42,23 +43,22 @@ class Runners:
         owner_key: str,
         database_key: DatabaseKey,
         tokens: TokenBox,
-        items: RunItems,
+        items: PodItems,
         database: RecordDatabase,
         settings: RunnerSettings,
         choose: ChooseBackend = choose_backend,
         patience: Patience | None = None,
     ) -> None:
-        self._owner_key = owner_key
-        self._database_key = database_key
-        self._tokens = tokens
+        self._preparation = Preparation(owner_key, database_key, tokens, settings, choose)
         self._items = items
         self._records = RunRecords(database)
         self._settings = settings
-        self._choose = choose
         self._patience = patience or Patience()
         self._lock = threading.Lock()
         self._alive: dict[str, Supervision] = {}
         self._closed = False
+        self._restarts = Restarts()
+        self._ticker = Ticker(self._tick)
         self.reach = Reach(self.find_living, items.find_run)
 
     def before_run(
@@ -79,32 +79,35 @@ class Runners:
             Forbidden: The asker may not start such a run.
             Failed: What would be executed is not there. The transaction must be rolled back in each case.
         """
-        image, target_id = _text(properties, "containerImage"), _text(properties, "targetItemId")
+        image, target_id = text_of(properties, "containerImage"), text_of(properties, "targetItemId")
         if find_item(target_id) is None:
             raise Invalid(f"Failed to find target item {target_id} to run a plugin against")
+        self.before_change(properties)
         if image in _STARTS_NOTHING:
             return None
-        self._check_rights(properties, rights)
-        backend = self._checked_backend(image, run_id, properties)
-        if rights is not None:
-            backend.check_network(rights.network)
-        name = backend.container_name(self._owner_key, image, run_id)
-        additions: dict[str, int | str] = {} if name is None else {"containerId": name}
-        if backend.shares_network and properties.get("webserverPort") is None:
-            additions["webserverPort"] = _free_port()
-        token = self._tokens.mint(self._owner_key, self._database_key, run_id, restricted=rights is not None)
-        return PreparedRun(self, run_id, image, backend, token, additions, None if rights is None else rights.network)
+        return PreparedRun(self, self._preparation.prepare(run_id, properties, rights))
+
+    def before_change(self, properties: Mapping[str, Any]) -> None:
+        """Check what is written into a `PluginRun`, inside the transaction. Raises `Invalid`, which is to roll it back."""
+        check_policy(properties.get("pluginRestart"))
+        if properties.get("pluginSchedule") is not None:
+            raise Invalid("This version does not carry out pluginSchedule: leave it out to start the run once")
 
     def busy(self) -> bool:
-        """Whether a run is alive; the pod must stay unlocked until it has ended."""
+        """Whether a run is alive, or about to be started again; the pod must stay unlocked until it has ended."""
         with self._lock:
-            return bool(self._alive)
+            return bool(self._alive) or self._restarts.waiting()
 
     def recover(self) -> None:
-        """Called once when the pod was unlocked: give a last state to the runs of a server that was killed."""
+        """Called once when the pod was unlocked: give a last state to the runs of a server that was killed, and start some again."""
         for run_id in self._records.unfinished():
-            write_last_state(self._items, run_id, None, "The server was restarted")
-            self._records.end(run_id, None, b"")
+            reason = "The server was restarted"
+            again = starts_again(self._items.find_run(run_id), None, reason)
+            write_last_state(self._items, run_id, None, reason, again=again)
+            self._records.end(run_id, None, self._records.find_output(run_id) or b"", again=again)
+        for run_id in self._records.waiting():
+            self._restarts.add(run_id, 0.0)
+            self._ticker.wake()
 
     def find_living(self, run_id: str) -> Supervision | None:
         """The run, if its process, container or Job is alive."""
@@ -127,106 +130,100 @@ class Runners:
         with self._lock:
             self._closed = True
             alive = list(self._alive.values())
+        self._ticker.close()
         for supervision in alive:
             supervision.stop("The server was stopped")
         for supervision in alive:
             supervision.join()
 
-    def _check_rights(self, properties: Mapping[str, Any], rights: Rights | None) -> None:
-        if rights is None and self._settings.unrestricted == "deny":
-            raise Forbidden("Unrestricted plugin runs are not allowed on this server")
-        named = [name for name in ("pluginRestart", "pluginSchedule") if properties.get(name) not in (None, "never")]
-        if named:
-            raise Invalid(f"This version does not carry out {named[0]}: leave it out to start the run once")
-
-    def _checked_backend(self, image: str, run_id: str, properties: Mapping[str, Any]) -> Backend:
-        try:
-            bytes.fromhex(self._database_key.text())
-        except ValueError:
-            raise Invalid("A database key that is not an even number of hex digits cannot be handed on to a plugin") from None
-        try:
-            backend = self._choose(image, self._settings)
-            backend.check(image, properties)
-        except MissingProgram as missing:
-            text = f"Failed to execute {missing.program}, a plugin container triggered by item {run_id}, {missing.reason}"
-            raise Failed(text) from missing
-        return backend
-
-    def _start(self, prepared: PreparedRun, target: Mapping[str, Any]) -> None:
+    def _start(self, prepared: Prepared, target: Mapping[str, Any], earlier_output: bytes = b"") -> None:
         run_id = prepared.run_id
-        variables = RunVariables(self._settings.callback_address, run_id, self._owner_key, prepared.token, target)
         supervision = Supervision(
-            Launch(prepared.image, run_id, self._owner_key, variables.as_environment(), prepared.container_name, prepared.network),
+            self._preparation.launch(prepared, target),
             prepared.backend,
             items=self._items,
             records=self._records,
-            end_token=lambda: self._tokens.end_run(self._owner_key, run_id),
+            end_token=lambda: self._preparation.end_token(run_id),
             settings=self._settings,
             patience=self._patience,
+            earlier_output=earlier_output,
         )
-        self._records.start(run_id, prepared.image)
+        self._records.start(run_id, prepared.image, restricted=prepared.rights is not None)
         with self._lock:
             if self._closed:  # its record has no end, so the next unlock gives it its last state
-                self._abandon(run_id)
+                self._preparation.end_token(run_id)
                 return
             self._alive[run_id] = supervision
         log.info("starting plugin run %s of image %s", run_id, prepared.image)
-        supervision.start(on_end=lambda: self._forget(run_id))
+        supervision.start(on_end=lambda: self._ended(supervision))
 
-    def _abandon(self, run_id: str) -> None:
-        self._tokens.end_run(self._owner_key, run_id)
-
-    def _forget(self, run_id: str) -> None:
-        with self._lock:
+    def _ended(self, supervision: Supervision) -> None:
+        run_id = supervision.launch.run_id
+        with self._lock:  # at once, so that the pod is busy without a gap
             del self._alive[run_id]
+            if supervision.again:
+                self._restarts.add(run_id, supervision.life_seconds)
+            else:
+                self._restarts.forget(run_id)
+        if supervision.again:
+            self._ticker.wake()
+
+    def _tick(self) -> float | None:
+        for run_id in self._restarts.take_due():
+            try:
+                self._restart(run_id)
+            except Exception:
+                log.exception("the plugin run %s could not be started again; it is tried later", run_id)
+                self._restarts.add(run_id, 0.0)
+        return self._restarts.seconds_to_next()
+
+    def _restart(self, run_id: str) -> None:
+        item, record = self._items.find_run(run_id), self._records.find(run_id)
+        if item is None or record is None or not starts_again(item, None, "It has ended"):
+            self._give_up(run_id)
+            return
+        asker = self._items.principal(run_id, restricted=record.restricted)
+        try:
+            target = self._items.find_item(str(item.get("targetItemId")), asker)
+            if target is None:
+                raise Invalid(f"there is no target item {item.get('targetItemId')}")
+            prepared = self._preparation.prepare(run_id, item, asker.rights)
+        except DatapodError as error:
+            self._items.update_run(run_id, {"status": ERROR, "error": f"Failed to start: {error}"})
+            self._give_up(run_id)
+            return
+        self._items.update_run(run_id, {"error": None})
+        if prepared.additions:
+            self._items.update_run(run_id, prepared.additions)
+        target = self._items.find_item(str(item["targetItemId"]), asker) or target
+        self._start(prepared, target, self._records.find_output(run_id) or b"")
+        self._restarts.started(run_id)
+
+    def _give_up(self, run_id: str) -> None:
+        self._records.give_up(run_id)
+        self._restarts.forget(run_id)
 
 
 class PreparedRun:
     """A checked run between the transaction that creates its item and its start. Exactly one of the two methods is called."""
 
-    def __init__(
-        self,
-        runners: Runners,
-        run_id: str,
-        image: str,
-        backend: Backend,
-        token: SealedToken,
-        properties: Mapping[str, int | str],
-        network: Named | None,
-    ) -> None:
+    def __init__(self, runners: Runners, prepared: Prepared) -> None:
         self._runners = runners
-        self.run_id = run_id
-        self.image = image
-        self.backend = backend
-        self.token = token
-        self.network = network
-        self.properties = properties
-        """To be stored in the run's item before the commit, as far as the schema knows their names."""
+        self._prepared = prepared
 
     @property
-    def container_name(self) -> str | None:
-        """The name under which the run will be known outside of the server, if it gets one."""
-        name = self.properties.get("containerId")
-        return None if name is None else str(name)
+    def token(self) -> SealedToken:
+        return self._prepared.token
+
+    @property
+    def properties(self) -> Mapping[str, int | str]:
+        """To be stored in the run's item before the commit, as far as the schema knows their names."""
+        return self._prepared.additions
 
     def start(self, target: Mapping[str, Any]) -> None:
         """Called after the commit, with the target item as it is then; returns without waiting for the process."""
-        self._runners._start(self, target)
+        self._runners._start(self._prepared, target)
 
     def abandon(self) -> None:
         """Called after a rollback: the token that was minted never becomes valid."""
-        self._runners._abandon(self.run_id)
-
-
-def _text(properties: Mapping[str, Any], name: str) -> str:
-    value = properties.get(name)
-    if not isinstance(value, str):
-        raise Invalid(f"A PluginRun needs the text property {name}")
-    return value
-
-
-def _free_port() -> int:
-    """A port that nothing listens on now. Source: pod-protocol.md, 14.2."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+        self._runners._preparation.end_token(self._prepared.run_id)

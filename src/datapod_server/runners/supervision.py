@@ -17,11 +17,12 @@ from msgspec import Struct
 from datapod_server.runners.backend import Backend, Exit, Launch, Running, StartFailed
 from datapod_server.runners.output import OutputTail
 from datapod_server.runners.records import RunRecords
+from datapod_server.runners.restarts import starts_again
 from datapod_server.runners.settings import RunnerSettings
+from datapod_server.runners.states import FINAL, IDLE, WAITS_FOR_ITS_OWNER
 
 log = logging.getLogger("datapod.runners")
 
-FINAL = frozenset({"done", "error", "aborted"})
 _NOTHING_TO_WRITE = ""
 
 
@@ -32,7 +33,7 @@ class RunItems(Protocol):
         """The item's properties; None if it is not there or deleted."""
         ...
 
-    def update_run(self, run_id: str, properties: Mapping[str, str]) -> None:
+    def update_run(self, run_id: str, properties: Mapping[str, str | int | None]) -> None:
         """Write like a client would: dates change, other properties stay. Names that the schema does not know are left out."""
         ...
 
@@ -59,10 +60,14 @@ class Supervision:
         end_token: Callable[[], None],
         settings: RunnerSettings,
         patience: Patience,
+        earlier_output: bytes = b"",
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.launch = launch
         self.output = OutputTail()
+        self.output.append(earlier_output)
+        self.again = False
+        self.life_seconds = 0.0
         self._backend = backend
         self._items = items
         self._records = records
@@ -73,10 +78,11 @@ class Supervision:
         self._running: Running | None = None
         self._stop_reason: str | None = None
         self._waiting_for: tuple[str, float] | None = None
+        self._latest_state: str | None = None
         self._thread = threading.Thread(target=self._live, name=f"run {launch.run_id[:8]}", daemon=True)
 
     def start(self, on_end: Callable[[], None]) -> None:
-        """Return at once; `on_end` is called in the run's thread when everything is written."""
+        """Return at once; `on_end` is called in the run's thread when everything is written, and `again` and `life_seconds` are known."""
         self._on_end = on_end
         self._thread.start()
 
@@ -95,6 +101,7 @@ class Supervision:
     def _live(self) -> None:
         end: Exit | None = None
         error = _NOTHING_TO_WRITE
+        started = self._clock()
         try:
             self._running = running = self._backend.start(self.launch, self.output.append)
             try:
@@ -109,6 +116,7 @@ class Supervision:
             log.exception("watching the plugin run %s failed", self.launch.run_id)
             error = "The plugin could not be watched; the server's log says why"
         finally:
+            self.life_seconds = self._clock() - started
             self._end_token()
             self._settle(end, error)
             self._on_end()
@@ -147,6 +155,7 @@ class Supervision:
         if state == "deleted":
             self._end_token()
         if state not in FINAL and state != "deleted":
+            self._latest_state = state
             self._waiting_for = None
             return False
         if self._waiting_for is None or self._waiting_for[0] != state:
@@ -155,26 +164,33 @@ class Supervision:
         return now - self._waiting_for[1] > patience
 
     def _settle(self, end: Exit | None, error: str) -> None:
+        run_id = self.launch.run_id
         try:
-            write_last_state(self._items, self.launch.run_id, end, error)
-            self._records.end(self.launch.run_id, end, self.output.content())
+            item = self._items.find_run(run_id)
+            self.again = starts_again(item, end, error)
+            state = None if item is None else item.get("status")
+            wanted_login = state == WAITS_FOR_ITS_OWNER or (state == "error" and self._latest_state == WAITS_FOR_ITS_OWNER)
+            write_last_state(self._items, run_id, end, error, again=self.again)
+            self._records.end(run_id, end, self.output.content(), again=self.again, wanted_login=wanted_login)
         except Exception:
             # A full disk must not keep the pod unlocked for ever. The record has no end then: the next unlock settles the run.
-            log.exception("the end of the plugin run %s could not be written", self.launch.run_id)
+            log.exception("the end of the plugin run %s could not be written", run_id)
 
 
-def write_last_state(items: RunItems, run_id: str, end: Exit | None, error: str) -> None:
-    """Write the state of a run that ended without a final one; does nothing where it has one, or was deleted.
+def write_last_state(items: RunItems, run_id: str, end: Exit | None, error: str, *, again: bool) -> None:
+    """Write the state of a run that ended; does nothing where it has a final one that stays, or was deleted.
 
     Args:
         error: What the server has to say about the end; empty where the exit itself says it.
+        again: The run is to be started again; until then it is `idle`.
     """
     item = items.find_run(run_id)
-    if item is None or item.get("status") in FINAL:
+    if item is None or (item.get("status") in FINAL and not again):
         return
-    if error:
-        items.update_run(run_id, {"status": "error", "error": error})
-    elif end is not None and end.succeeded:
-        items.update_run(run_id, {"status": "done"})
+    reason = error or ("" if end is None or end.succeeded or item.get("status") in FINAL else end.reason())
+    if again:
+        items.update_run(run_id, {"status": IDLE} | ({"error": reason} if reason else {}))
+    elif reason:
+        items.update_run(run_id, {"status": "error", "error": reason})
     elif end is not None:
-        items.update_run(run_id, {"status": "error", "error": end.reason()})
+        items.update_run(run_id, {"status": "done"})

@@ -1,0 +1,6 @@
+"""The states of a run that the server knows the meaning of. Source: pod-protocol.md, 14.6."""
+
+FINAL = frozenset({"done", "error", "aborted"})
+WAITS_FOR_ITS_OWNER = "userActionNeeded"
+IDLE = "idle"
+ERROR = "error"
