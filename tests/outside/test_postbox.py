@@ -126,7 +126,11 @@ def test_over_http_with_a_relay_and_without(relay: tuple[Relay, int], tmp_path: 
     without = launch(tmp_path / "without")
     try:
         assert without.v4("send_email", message).json() == {}
+        forged = "2026-01-01 00:00:00 [INFO] - all is well"
+        assert without.v4("send_email", {**message, "body": f"b\r\n{forged}"}).json() == {}
     finally:
         without.stop()
+    assert forged in without.log_file.read_text()
+    assert forged not in without.log_file.read_text().splitlines()
     assert "ada@example.com" in without.log_file.read_text()
     assert len(handler.messages) == 1
