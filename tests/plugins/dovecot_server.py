@@ -9,6 +9,7 @@ import signal
 import socket
 import ssl
 import subprocess
+import tempfile
 import time
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -80,11 +81,10 @@ def is_installed() -> bool:
 class DovecotServer:
     """Running from construction to `close`."""
 
-    def __init__(self, folder: Path) -> None:
-        folder.mkdir()
-        for path in (folder, *folder.parents):  # its processes leave root behind, and have to reach their files
-            if str(path).startswith("/tmp/"):
-                path.chmod(path.stat().st_mode | 0o011)
+    def __init__(self) -> None:
+        # Its processes leave root behind and have to reach their files: the folders of pytest are open to root only.
+        folder = Path(tempfile.mkdtemp(prefix="datapod-dovecot-"))
+        folder.chmod(0o755)
         self.folder = folder
         self.certificate = folder / "certificate.pem"
         self._write_certificate()
@@ -165,6 +165,7 @@ class DovecotServer:
                 self.process.kill()
             if self.process.stderr is not None:
                 self.process.stderr.close()
+            shutil.rmtree(self.folder)
 
 
 def _free_port() -> int:

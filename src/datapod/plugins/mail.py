@@ -186,7 +186,7 @@ class MailFolder(Stream, abc.ABC):
                 yield from self.known(copy, letter.is_starred)
             else:
                 self.shelf.put(copy, message.parent_key)
-                yield self._record(letter, message, copy, answers.get(message.key, ()))
+                yield self._record(letter, message, copy, [*answers.get(message.key, ()), *self.shelf.waiting(message.key)])
 
     def known(self, copy: Copy, is_starred: bool | None) -> Iterator[Record]:
         """A message that the pod has: it lies in this folder too, and perhaps its star is new. Nothing if the owner deleted it."""
@@ -280,11 +280,14 @@ class Shelf:
             self._waiting.setdefault(parent_key, []).append(record_id(SCOPE, copy.external_id))
 
     def answers(self, keys: Sequence[str]) -> dict[str, list[str]]:
-        """Ids of the messages that answer these, so far as they came earlier."""
+        """Ids of the messages of the pod that answer these."""
         searches = [{"type": "EmailMessage", "inReplyTo": key, "deleted": False} for key in keys]
         found = self._client.api.bulk(search=searches)["search"] if keys else []
-        stored = {key: [str(json["id"]) for json in result] for key, result in zip(keys, found, strict=True)}
-        return {key: [*stored[key], *self._waiting.get(key, ())] for key in keys}
+        return {key: [str(json["id"]) for json in result] for key, result in zip(keys, found, strict=True)}
+
+    def waiting(self, key: str) -> list[str]:
+        """Ids of those of this run, which the pod may not have yet."""
+        return self._waiting.get(key, [])
 
     def _find(self, names: Sequence[str]) -> dict[str, Json]:
         ids = {record_id(SCOPE, name): name for name in names}

@@ -19,6 +19,7 @@ from datapod.connectors import Checkpoint, Entry, FatalError, RetriableError, Re
 from datapod.plugins.mail import Letter, MailFolder, Shelf
 from datapod.plugins.mail_text import clean
 
+WAIT_FOR_LOCK = Retry(attempts=5)
 _BATCH_MESSAGES = 100
 _BATCH_BYTES = 8_000_000
 _TAIL_BYTES = 4_096
@@ -87,7 +88,7 @@ class MboxFile(MailFolder):
             raise FatalError(f"{self.path} cannot be read: {error}") from error
 
     def _read(self, file: BinaryIO, state: State) -> Iterator[Entry]:
-        end = Retry(attempts=5).call(lambda: _settled_size(file), f"locking {self.path}")
+        end = WAIT_FOR_LOCK.call(lambda: _settled_size(file), f"locking {self.path}")
         offset = int(state.get("offset", 0))
         if offset > end or _tail(file, offset) != state.get("tail") or not _is_at_message(file, offset, end):
             offset = 0

@@ -275,7 +275,8 @@ class ImapFolder(MailFolder):
                     yield entry
                 return
             except IMAPClientError as error:
-                if not isinstance(error, DROPPED) and not is_passing(error):
+                # An internal error in the middle of a folder may pass too; that of a single message is told apart in `_bodies`.
+                if not isinstance(error, DROPPED) and not is_passing(error) and "[SERVERBUG]" not in str(error):
                     raise FatalError(f"Folder {self.folder}: the server answers {error}") from error
                 failures = self._pause(failures, error)
             except OSError as error:

@@ -258,11 +258,10 @@ def _disposition(part: Message) -> str:
 
 def _part_bytes(part: Message) -> bytes:
     """The content of a part as sent; that of a forwarded message or a delivery report is its text."""
-    payload = part.get_payload()
-    if isinstance(payload, list):
-        return b"\n".join(child.as_bytes() for child in payload if isinstance(child, Message))
+    if part.is_multipart():
+        return b"\n".join(child.as_bytes() for child in part.get_payload() if isinstance(child, Message))
     decoded = part.get_payload(decode=True)
-    return decoded if isinstance(decoded, bytes) else str(payload or "").encode("utf-8", "surrogateescape")
+    return decoded if isinstance(decoded, bytes) else b""
 
 
 def _part_text(part: Message) -> str:
