@@ -144,6 +144,18 @@ def test_tls_with_a_certificate_of_its_own(start_server):
         assert client.get(server.address + "/version").status_code == 200
 
 
+def test_plugins_trust_a_certificate_of_the_server(start_server, wait_until):
+    server = start_server("--tls=self-signed", "--plugins-process", "*")
+    server.http = httpx.Client(verify=__import__("ssl").create_default_context(cafile=str(server.data_dir / "certs" / "pod.crt")))
+    names = {"pluginModule": "datapod.examples.plugins", "pluginName": "MySimplePlugin"}
+    server.http.post(f"{server.address}/v4/account", json={"ownerKey": server.owner_key, "databaseKey": server.database_key})
+    run = {"type": "PluginRun", "id": "runrun01", "targetItemId": "runrun01", "containerImage": "simple", **names}
+    assert server.v4("create_item", run).status_code == 200
+    final = ("done", "error")
+    wait_until(lambda: server.v4("get_item", "runrun01").json()[0].get("status") in final, seconds=30, what="the end of the run")
+    assert server.v4("get_item", "runrun01").json()[0]["status"] == "done", server.v4("get_pluginrun_log", "runrun01").text
+
+
 def test_the_first_start_makes_keys_outside_the_data_and_says_where(start_server):
     server = start_server()
     key_file = server.home / "pod_keys" / "keys.json"

@@ -204,9 +204,10 @@ def _prepare_tls(settings: ServeSettings) -> None:
     if settings.scheme != "https" or settings.tls_certificate is None or settings.tls_key is None:
         return
     if settings.tls_self_signed:
-        from datapod_server.server.certificate import ensure_self_signed
+        from datapod_server.server.certificate import ensure_self_signed, write_trusted
 
         ensure_self_signed(Path(settings.tls_certificate), Path(settings.tls_key), [settings.host, *settings.allow_hosts])
+        write_trusted(Path(settings.tls_certificate))
     for name in (settings.tls_certificate, settings.tls_key):
         if not Path(name).is_file():
             raise Failed(

@@ -21,10 +21,10 @@ log = logging.getLogger("datapod.runners")
 def choose_backend(image: str, settings: RunnerSettings) -> Backend:
     """The script for exactly this image; else a process, if the image is listed for it; else the cluster; else a container."""
     if image in settings.scripts:
-        return ScriptBackend(settings.scripts[image], settings.callback_address)
+        return ScriptBackend(settings.scripts[image], settings.callback_address, settings.certificates)
     python = settings.processes.get(image, settings.processes.get(ANY_IMAGE))
     if python is not None:
-        return PythonBackend(python, settings.callback_address)
+        return PythonBackend(python, settings.callback_address, settings.certificates)
     if settings.kubernetes:
         return _kubernetes_backend(settings)
     return ContainerBackend(settings.containers, settings.max_memory_mb, _leftovers(settings, "containers"))

@@ -29,6 +29,7 @@ class ScriptBackend(Struct, frozen=True):
 
     path: str
     callback_address: str = "http://localhost:3030"
+    certificates: str | None = None
     shares_network: ClassVar[bool] = True
 
     def check(self, image: str, properties: Mapping[str, object]) -> None:
@@ -41,7 +42,7 @@ class ScriptBackend(Struct, frozen=True):
         return None
 
     def start(self, launch: Launch, output: Output) -> Running:
-        return _start([self.path], launch, output)
+        return _start([self.path], launch, output, self.certificates)
 
 
 class PythonBackend(Struct, frozen=True):
@@ -49,6 +50,7 @@ class PythonBackend(Struct, frozen=True):
 
     python: str
     callback_address: str = "http://localhost:3030"
+    certificates: str | None = None
     shares_network: ClassVar[bool] = True
 
     def check(self, image: str, properties: Mapping[str, object]) -> None:
@@ -65,7 +67,7 @@ class PythonBackend(Struct, frozen=True):
 
     def start(self, launch: Launch, output: Output) -> Running:
         command = [self.python, "-m", "datapod", "plugin", "run", "--read-args-from-env"]
-        return _start(command, launch, output)
+        return _start(command, launch, output, self.certificates)
 
 
 class LocalProcess:
@@ -160,10 +162,11 @@ class LocalProcess:
                 return
 
 
-def _start(command: list[str], launch: Launch, output: Output) -> Running:
+def _start(command: list[str], launch: Launch, output: Output, certificates: str | None) -> Running:
     command = confined(command, launch)
+    trusted = {} if certificates is None else {"REQUESTS_CA_BUNDLE": certificates, "SSL_CERT_FILE": certificates}
     try:
-        return LocalProcess(command, launch.variables, output)
+        return LocalProcess(command, {**trusted, **launch.variables}, output)
     except OSError as error:
         raise StartFailed(f"{command[0]}: {error.strerror}") from error
 

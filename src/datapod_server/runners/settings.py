@@ -33,6 +33,7 @@ class RunnerSettings(Struct, frozen=True, kw_only=True):
 
     Attributes:
         callback_address: Where runs reach the server, without a trailing slash.
+        certificates: File with the certificates that processes are to trust, where the server's own is self-signed; None: the system's.
         scripts: Image name to the path that is executed instead.
         processes: Image name, or `*`, to the Python that runs it as a process.
         kubernetes: Whether runs go to a cluster.
@@ -44,6 +45,7 @@ class RunnerSettings(Struct, frozen=True, kw_only=True):
     """
 
     callback_address: str = "http://localhost:3030"
+    certificates: str | None = None
     scripts: Mapping[str, str] = MappingProxyType({})
     processes: Mapping[str, str] = MappingProxyType({})
     containers: ContainerSettings = ContainerSettings()

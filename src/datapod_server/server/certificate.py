@@ -8,6 +8,7 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
+import certifi
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
@@ -47,6 +48,23 @@ def ensure_self_signed(certificate_file: Path, key_file: Path, names: Sequence[s
         _write(certificate_file, certificate.public_bytes(serialization.Encoding.PEM))
     except OSError as error:
         raise Failed(f"the certificate cannot be written to {certificate_file.parent}: {error.strerror}") from error
+
+
+def trusted_file(certificate_file: Path) -> Path:
+    """What plugins are to trust: a file beside the certificate, made by `write_trusted`."""
+    return certificate_file.with_name("trusted.pem")
+
+
+def write_trusted(certificate_file: Path) -> None:
+    """Put together the certificate and the usual authorities: plugins reach the pod by the one, other servers by the others.
+
+    Raises `Failed` if it cannot be written.
+    """
+    path = trusted_file(certificate_file)
+    try:
+        _write(path, Path(certifi.where()).read_bytes() + certificate_file.read_bytes())
+    except OSError as error:
+        raise Failed(f"{path} cannot be written: {error.strerror}") from error
 
 
 def _general_name(name: str) -> x509.GeneralName:

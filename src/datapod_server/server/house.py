@@ -27,6 +27,7 @@ from datapod_server.runners import (
 )
 from datapod_server.server.application import Application
 from datapod_server.server.bodies import BodyLimits
+from datapod_server.server.certificate import trusted_file
 from datapod_server.server.desk import Desk
 from datapod_server.server.origins import WebRules
 from datapod_server.server.settings import ServeSettings
@@ -159,6 +160,7 @@ def _runner_settings(settings: ServeSettings) -> RunnerSettings:
         callback_address=callback_address(
             settings.plugins_callback_address, scheme=settings.scheme, host=settings.host, port=settings.port
         ),
+        certificates=str(trusted_file(Path(settings.tls_certificate))) if settings.tls_self_signed and settings.tls_certificate else None,
         scripts=dict(parse_script(text) for text in settings.plugin_scripts),
         processes=dict(parse_process(text) for text in settings.plugin_processes),
         containers=ContainerSettings(
