@@ -83,6 +83,7 @@ class Pod:
         self.tokens = AccessTokens(self.database, parts.shelf, owner_key, self._key)
         self.items.before_run = self.runners.before_run
         self.items.before_change = self.runners.before_change
+        self.items.committing = self.runners.committing
         self._records = Records(self.database)
 
     @staticmethod

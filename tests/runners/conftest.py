@@ -65,6 +65,15 @@ class DictItems:
     def principal(self, run_id: str, *, restricted: bool) -> Principal:
         return plugin_run(run_id)
 
+    def runs(self) -> list[dict[str, Any]]:
+        return [item for item in list(self.items.values()) if item.get("type") == "PluginRun"]
+
+    def scheduled_runs(self) -> list[dict[str, Any]]:
+        return [item for item in self.runs() if item.get("pluginSchedule") is not None]
+
+    def links(self, run_id: str, names: object) -> list[tuple[str, str]]:
+        return []
+
 
 class House:
     """A pod's runners and what they work with."""
@@ -74,6 +83,9 @@ class House:
         self.tokens = TokenBox()
         self.key = DatabaseKey.parse(secrets.token_hex(32))
         self.database = MemoryDatabase()
+        self.items.create_run = lambda properties, links: self.create(
+            properties["id"], **{k: v for k, v in properties.items() if k != "id"}
+        )
         choice: dict[str, Any] = {} if backend is None else {"choose": lambda image, settings: backend}
         self.runners = Runners(
             owner_key=OWNER_KEY,
@@ -88,7 +100,7 @@ class House:
 
     def create(self, run_id: str = "run", *, principal: Principal = OWNER, **properties: Any) -> str | None:
         """What the pod does with a new `PluginRun` item; returns the text of its token, None if it starts nothing."""
-        item = {"id": run_id, "type": "PluginRun", "containerImage": "boats", "targetItemId": run_id, **properties}
+        item = {"id": run_id, "containerImage": "boats", "targetItemId": run_id, **properties, "type": "PluginRun"}
         item = {name: value for name, value in item.items() if value is not None}
         seen = self.items.items | {run_id: item}
         prepared = self.runners.before_run(run_id, item, seen.get, None, principal)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 from datapod_server.items.edges import Direction
@@ -35,6 +35,12 @@ class PluginRunItems:
         """All runs that are not deleted, oldest first."""
         return self._store.search({"type": PLUGIN_RUN, "deleted": False}, OWNER)
 
+    def scheduled_runs(self) -> list[Item]:
+        """Those of them that carry a schedule."""
+        if not self._store.knows_property("pluginSchedule"):
+            return []
+        return self._store.search({"type": PLUGIN_RUN, "deleted": False, "pluginSchedule!=": None}, OWNER)
+
     def triggers(self) -> list[Item]:
         """All triggers that are not deleted."""
         return self._store.search({"type": TRIGGER, "deleted": False}, OWNER)
@@ -48,16 +54,15 @@ class PluginRunItems:
         edges = self._store.get_edges(run_id, Direction.OUTGOING, OWNER, expand=False)
         return [(edge["name"], edge["item"]["id"]) for edge in edges if edge["name"] in names]
 
-    def create_run(self, properties: Mapping[str, Any], links: Collection[tuple[str, str]], within: Callable[[], None]) -> None:
+    def create_run(self, properties: Mapping[str, Any], links: Collection[tuple[str, str]]) -> None:
         """Create a run with its edges, which starts it; names that the schema does not know are left out.
 
         Args:
             properties: With `id` and `type`.
-            within: Called inside the same transaction, once everything is stored.
+            links: Name and target of its edges.
         """
         known = {name: value for name, value in properties.items() if name in ("id", "type") or self._store.knows_property(name)}
         with self._store.write(OWNER) as (writing, _):
             writing.create(known)
             for name, target in links:
                 writing.create_edge(str(known["id"]), target, name, None)
-            within()

@@ -15,6 +15,9 @@ environment.py  the variables that a run gets, and those of the server that it m
 callback.py     the address at which a run reaches the server
 supervision.py  one started run from its start to its last state
 restarts.py     which runs are started again, and after how long
+schedule.py     the text of a schedule, and its arithmetic
+scheduler.py    which runs carry a schedule, and making the runs that are due
+listing.py      the list of runs that the owner sees
 ticker.py       the thread that looks at what is due
 states.py       the states of a run that the server knows the meaning of
 reach.py        asking living runs over HTTP

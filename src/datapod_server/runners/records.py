@@ -21,6 +21,7 @@ CREATE TABLE IF NOT EXISTS plugin_runs (
     output BLOB
 ) WITHOUT ROWID
 """
+_GATHERING = "CREATE TABLE IF NOT EXISTS plugin_gatherings (pattern TEXT PRIMARY KEY, first_ms INTEGER NOT NULL) WITHOUT ROWID"
 _LATER_COLUMNS = {
     "again": "INTEGER NOT NULL DEFAULT 0",
     "wanted_login": "INTEGER NOT NULL DEFAULT 0",
@@ -75,6 +76,7 @@ class RunRecords:
         self._database = database
         with database.write() as connection:
             connection.execute(_TABLE)
+            connection.execute(_GATHERING)
             existing = {row[1] for row in connection.execute("PRAGMA table_info(plugin_runs)")}
             for name, kind in _LATER_COLUMNS.items():
                 if name not in existing:
@@ -106,6 +108,21 @@ class RunRecords:
         """It is not started again after all."""
         with self._database.write() as connection:
             connection.execute("UPDATE plugin_runs SET again = 0 WHERE run_id = ?", (run_id,))
+
+    def gather(self, pattern: str) -> None:
+        """A commit concerns the schedule of this run; the time of the first one counts until `gathered` is told."""
+        with self._database.write() as connection:
+            connection.execute("INSERT OR IGNORE INTO plugin_gatherings VALUES (?, ?)", (pattern, _now_ms()))
+
+    def gathered(self, pattern: str) -> None:
+        """A run is made for what was gathered."""
+        with self._database.write() as connection:
+            connection.execute("DELETE FROM plugin_gatherings WHERE pattern = ?", (pattern,))
+
+    def gatherings(self) -> dict[str, int]:
+        """Since when is gathered, by the id of the run that carries the schedule; milliseconds."""
+        with self._database.read() as connection:
+            return dict(connection.execute("SELECT pattern, first_ms FROM plugin_gatherings"))
 
     def unfinished(self) -> list[str]:
         """Ids of the runs that were started and have no end."""

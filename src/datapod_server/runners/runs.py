@@ -8,20 +8,24 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
 from datapod_server.errors import DatapodError, Invalid
+from datapod_server.items.changes import Changes
 from datapod_server.principal import Principal
 from datapod_server.rights import Rights
 from datapod_server.runners.choice import choose_backend
 from datapod_server.runners.items import PodItems
+from datapod_server.runners.listing import Listing
 from datapod_server.runners.preparation import ChooseBackend, Preparation, Prepared, text_of
 from datapod_server.runners.reach import Reach
 from datapod_server.runners.records import RecordDatabase, RunRecords
 from datapod_server.runners.restarts import Restarts, check_policy, starts_again
+from datapod_server.runners.schedule import parse_schedule
+from datapod_server.runners.scheduler import Scheduler
 from datapod_server.runners.settings import RunnerSettings
-from datapod_server.runners.states import ERROR
+from datapod_server.runners.states import ERROR, STARTS_NOTHING
 from datapod_server.runners.supervision import Patience, Supervision, write_last_state
 from datapod_server.runners.ticker import Ticker
 from datapod_server.storage.keys import DatabaseKey
@@ -30,8 +34,6 @@ from datapod_server.storage.tokens import SealedToken, TokenBox
 log = logging.getLogger("datapod.runners")
 
 FindItem = Callable[[str], Mapping[str, Any] | None]
-
-_STARTS_NOTHING = frozenset({"", "none"})
 
 
 class Runners:
@@ -58,6 +60,7 @@ class Runners:
         self._alive: dict[str, Supervision] = {}
         self._closed = False
         self._restarts = Restarts()
+        self._scheduler = Scheduler(items, self._records, self._lives_on)
         self._ticker = Ticker(self._tick)
         self.reach = Reach(self.find_living, items.find_run)
 
@@ -83,7 +86,7 @@ class Runners:
         if find_item(target_id) is None:
             raise Invalid(f"Failed to find target item {target_id} to run a plugin against")
         self.before_change(properties)
-        if image in _STARTS_NOTHING:
+        if image in STARTS_NOTHING:
             return None
         return PreparedRun(self, self._preparation.prepare(run_id, properties, rights))
 
@@ -91,7 +94,12 @@ class Runners:
         """Check what is written into a `PluginRun`, inside the transaction. Raises `Invalid`, which is to roll it back."""
         check_policy(properties.get("pluginRestart"))
         if properties.get("pluginSchedule") is not None:
-            raise Invalid("This version does not carry out pluginSchedule: leave it out to start the run once")
+            parse_schedule(properties["pluginSchedule"])
+
+    def committing(self, changes: Changes) -> Callable[[], None] | None:
+        """Called inside every transaction after its last statement; what it returns is called after the commit."""
+        changed = self._scheduler.is_changed_by(changes)
+        return self._look_at_schedules if self._scheduler.note(changes) or changed else None
 
     def busy(self) -> bool:
         """Whether a run is alive, or about to be started again; the pod must stay unlocked until it has ended."""
@@ -107,7 +115,11 @@ class Runners:
             self._records.end(run_id, None, self._records.find_output(run_id) or b"", again=again)
         for run_id in self._records.waiting():
             self._restarts.add(run_id, 0.0)
-            self._ticker.wake()
+        self._look_at_schedules()
+
+    def listing(self, run_ids: Collection[str]) -> list[dict[str, Any]]:
+        """What `plugin/runs` shows: the runs with these ids, or all; newest first."""
+        return Listing(self._items, self._records, self._scheduler, self._lives_on).describe(run_ids)
 
     def find_living(self, run_id: str) -> Supervision | None:
         """The run, if its process, container or Job is alive."""
@@ -148,7 +160,8 @@ class Runners:
             patience=self._patience,
             earlier_output=earlier_output,
         )
-        self._records.start(run_id, prepared.image, restricted=prepared.rights is not None)
+        pattern = self._scheduler.pattern_of(run_id)
+        self._records.start(run_id, prepared.image, restricted=prepared.rights is not None, pattern=pattern)
         with self._lock:
             if self._closed:  # its record has no end, so the next unlock gives it its last state
                 self._preparation.end_token(run_id)
@@ -165,8 +178,14 @@ class Runners:
                 self._restarts.add(run_id, supervision.life_seconds)
             else:
                 self._restarts.forget(run_id)
-        if supervision.again:
-            self._ticker.wake()
+        self._ticker.wake()
+
+    def _lives_on(self, run_id: str) -> bool:
+        return self.find_living(run_id) is not None or self._restarts.awaits(run_id)
+
+    def _look_at_schedules(self) -> None:
+        self._scheduler.reload()
+        self._ticker.wake()
 
     def _tick(self) -> float | None:
         for run_id in self._restarts.take_due():
@@ -175,7 +194,8 @@ class Runners:
             except Exception:
                 log.exception("the plugin run %s could not be started again; it is tried later", run_id)
                 self._restarts.add(run_id, 0.0)
-        return self._restarts.seconds_to_next()
+        pauses = (self._scheduler.tick(), self._restarts.seconds_to_next())
+        return min((pause for pause in pauses if pause is not None), default=None)
 
     def _restart(self, run_id: str) -> None:
         item, record = self._items.find_run(run_id), self._records.find(run_id)

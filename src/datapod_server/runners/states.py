@@ -4,3 +4,6 @@ FINAL = frozenset({"done", "error", "aborted"})
 WAITS_FOR_ITS_OWNER = "userActionNeeded"
 IDLE = "idle"
 ERROR = "error"
+ABORTED = "aborted"
+STARTS_NOTHING = frozenset({"", "none"})
+"""Values of `containerImage`."""

@@ -89,3 +89,39 @@ def test_a_trigger_status_is_taken_in_both_spellings_and_logged_without_its_text
 def test_a_malformed_payload_is_400_and_names_the_place(harbour):
     answer = harbour.server.v4("plugin/status", {"plugins": "x"})
     assert (answer.status_code, json.dumps(answer.text)[:50]) == (400, '"Failure: JSON deserialization error payload.plugi')
+
+
+def test_the_list_of_runs_tells_the_owner_what_was_started_and_what_is_due(harbour, office):
+    permissions = json.dumps({"runs": True})
+    run_id = harbour.run("Sails", pluginSchedule='{"every": "6h"}', config="{}")
+    harbour.await_status(run_id, "done")
+    wait_until(lambda: "ended" in harbour.listed(run_id)[0], seconds=30)
+    (listed,) = harbour.listed(run_id)
+    assert listed["next"] == listed["started"] + 6 * 3_600_000
+    assert listed["ended"] >= listed["started"]
+    times = ("next", "started", "ended")
+    assert {name: value for name, value in listed.items() if name not in times} == {
+        "id": run_id,
+        "plugin": "boats.Sails",
+        "containerImage": "boats",
+        "status": "done",
+        "permissions": "unrestricted",
+        "exitCode": 0,
+        "schedule": {"every": "6h"},
+        "last": run_id,
+        "missed": 0,
+        "failed": 0,
+    }
+    everything = harbour.listed()
+    assert [run["started"] for run in everything] == sorted((run["started"] for run in everything), reverse=True)
+    assert next(run for run in everything if run["id"] == office).keys().isdisjoint({"ended", "schedule", "next"})
+    sinking = harbour.run("Sinks", pluginPermissions=permissions)
+    harbour.await_status(sinking, "error")
+    (listed,) = harbour.listed(sinking)
+    assert (listed["permissions"], listed["error"]) == ({"runs": True}, "RuntimeError: hit an iceberg")
+
+
+def test_a_plugin_may_not_list_runs(harbour):
+    harbour.run(image="probe")
+    data = json.loads(harbour.environment()["POD_AUTH_JSON"])["data"]
+    assert harbour.as_plugin("plugin/runs", {}, data).status_code == 403

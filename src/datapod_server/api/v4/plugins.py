@@ -12,7 +12,7 @@ from datapod_server.api.v4.envelope import Asked
 from datapod_server.api.v4.errors import failure
 from datapod_server.errors import NotFound
 from datapod_server.messages import Response
-from datapod_server.principal import Kind, Principal
+from datapod_server.principal import Kind, Principal, Scope
 from datapod_server.runners.calls import make_call
 from datapod_server.runners.reach import UNREACHABLE
 
@@ -26,6 +26,12 @@ class RunIds(Struct, frozen=True):
 
 class RunId(Struct, frozen=True):
     id: str
+
+
+class WhichRuns(Struct, frozen=True):
+    """None: all of them."""
+
+    ids: list[str] | None = None
 
 
 class PluginCall(Struct, frozen=True, rename="camel"):
@@ -52,6 +58,14 @@ def get_statuses(asked: Asked, runs: RunIds) -> dict[str, dict[str, dict[str, st
     known = [run_id for run_id in runs.plugins if _may_see(asked.principal, run_id)]
     statuses = dict.fromkeys(runs.plugins, UNREACHABLE) | asked.pod.runners.reach.statuses(known)
     return {"plugins": {run_id: {"status": status} for run_id, status in statuses.items()}}
+
+
+def list_runs(asked: Asked, which: WhichRuns) -> dict[str, list[dict[str, Any]]]:
+    """The runs that were started here or carry a schedule, newest first. Source: pod-protocol.md, 14.8."""
+    asked.principal.require(Scope.ADMIN)
+    if which.ids is not None and not which.ids:
+        return {"runs": []}
+    return {"runs": asked.pod.runners.listing(which.ids or ())}
 
 
 def get_api(asked: Asked, run: RunId) -> Response:

@@ -53,6 +53,7 @@ ENDPOINTS = {
         "oauth1_request_token": Endpoint(outside.Requesting, outside.request_token),
         "oauth1_access_token": Endpoint(outside.Verifying, outside.exchange_verifier),
         "plugin/status": Endpoint(plugins.RunIds, plugins.get_statuses),
+        "plugin/runs": Endpoint(plugins.WhichRuns, plugins.list_runs),
         "plugin/api": Endpoint(plugins.RunId, plugins.get_api),
         "plugin/api/call": Endpoint(plugins.PluginCall, plugins.call_api),
         "plugin/grant": Endpoint(grants.Grant, grants.set_grant),
