@@ -32,7 +32,7 @@ ssl_cert = <{folder}/certificate.pem
 ssl_key = <{folder}/key.pem
 ssl_dh =
 disable_plaintext_auth = yes
-auth_mechanisms = plain login
+auth_mechanisms = plain login{token_mechanism}
 auth_failure_delay = 0
 mail_location = maildir:{folder}/mail/%u
 mail_uid = {user}
@@ -42,6 +42,7 @@ first_valid_gid = 1
 maildir_very_dirty_syncs = no
 default_internal_user = dovecot
 default_login_user = dovenull
+{token_passdb}
 passdb {{
   driver = static
   args = user={login} password={password}
@@ -73,15 +74,26 @@ service anvil {{
 }}
 """
 
+TOKEN_PASSDB = """passdb {{
+  driver = oauth2
+  mechanisms = xoauth2
+  args = {folder}/tokens.conf
+}}
+"""
+
 
 def is_installed() -> bool:
     return shutil.which("dovecot") is not None and os.getuid() == 0
 
 
 class DovecotServer:
-    """Running from construction to `close`."""
+    """Running from construction to `close`.
 
-    def __init__(self) -> None:
+    Args:
+        token_info: An address; with an access token behind it, it answers whose token that is (`{"email": ...}`), or 401.
+    """
+
+    def __init__(self, token_info: str = "") -> None:
         # Its processes leave root behind and have to reach their files: the folders of pytest are open to root only.
         folder = Path(tempfile.mkdtemp(prefix="datapod-dovecot-"))
         folder.chmod(0o755)
@@ -94,7 +106,9 @@ class DovecotServer:
         shutil.chown(folder / "mail", "mail", "mail")
         config = folder / "dovecot.conf"
         values = {"folder": folder, "plain_port": self.plain_port, "tls_port": self.tls_port, "login": USER, "password": PASSWORD}
-        config.write_text(CONFIG.format(user="mail", group="mail", **values))
+        tokens = {"token_mechanism": " xoauth2", "token_passdb": TOKEN_PASSDB.format(folder=folder)} if token_info else {}
+        (folder / "tokens.conf").write_text(f"tokeninfo_url = {token_info}\nintrospection_mode = get\nusername_attribute = email\n")
+        config.write_text(CONFIG.format(user="mail", group="mail", **({"token_mechanism": "", "token_passdb": ""} | tokens | values)))
         self._command = ["dovecot", "-F", "-c", str(config)]
         self.process = subprocess.Popen(self._command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
         self._wait()

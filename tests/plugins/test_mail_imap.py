@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import logging
 import socket
 import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from urllib.parse import parse_qsl
 
 import pytest
 from tests.plugins import letters
@@ -17,6 +20,7 @@ from datapod.authenticators.password import PasswordAuthenticator
 from datapod.connectors import FatalError, ImportFailed, LoginNeeded, RetriableError, Retry
 from datapod.connectors.suite import ConnectorSuite, live, snapshot
 from datapod.plugins.mail import MailPlugin
+from datapod.plugins.mail_login import TokenProvider
 from datapod.schema import Account
 from datapod.testing import FrontEnd, InMemoryPod, fast_login, run_for_test
 
@@ -142,6 +146,73 @@ def test_name_and_password_of_the_account_are_used_and_wrong_ones_asked_for(pod,
     with fast_login(PasswordAuthenticator):
         plugin = run_for_test(Asked, config, Account(identifier=USER, secret="wrong"), client)
     assert plugin.report == {}
+
+
+@contextlib.contextmanager
+def token_service():
+    """A provider that exchanges codes and refresh tokens, and tells the mail server whose a token is."""
+    good: list[str] = []
+    asked: list[dict[str, str]] = []
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self._answer({"email": USER} if self.path.rpartition("=")[2] in good else None)
+
+        def do_POST(self) -> None:
+            form = dict(parse_qsl(self.rfile.read(int(self.headers["Content-Length"])).decode()))
+            asked.append(form)
+            good[:] = [f"token-{len(asked)}"]
+            self._answer({"access_token": good[0], "refresh_token": f"refresh-{len(asked)}", "expires_in": 3600})
+
+        def _answer(self, answer) -> None:
+            body = json.dumps(answer or {}).encode()
+            self.send_response(200 if answer else 401)
+            self.send_header("Content-Type", "application/json")
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *arguments) -> None:
+            """Say nothing."""
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    thread = threading.Thread(target=server.serve_forever, args=(0.02,))
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{server.server_port}", good, asked
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
+
+
+def test_access_tokens_are_asked_for_once_and_renewed_when_they_are_refused(pod):
+    with token_service() as (address, good, asked), contextlib.closing(DovecotServer(f"{address}/info?access_token=")) as dovecot:
+        dovecot.put(letter("one"))
+        provider = {"authorize_url": f"{address}/authorize", "token_url": f"{address}/token", "client_id": "datapod", "scope": "mail"}
+        config = dovecot.config(oauth=provider | {"redirect_uri": "http://localhost/back"})
+        del config["password"]
+        client = PodClient(api=pod)
+
+        class Asked(MailPlugin):
+            def streams(self):
+                FrontEnd(client, self.pluginRun.id).enter_code("code from the provider")
+                return super().streams()
+
+        account = Account()
+        with fast_login(TokenProvider):
+            assert run_for_test(Asked, config, account, client).report == {"created": 1}
+        assert asked[0]["code"] == "code from the provider" and len(asked[0]["code_verifier"]) > 43
+        good.clear()  # it expired, without anybody saying so
+        dovecot.put(letter("two"))
+        stored = Account(accessToken="token-1", refreshToken="refresh-1")
+        assert run_for_test(MailPlugin, config, stored, client).report == {"created": 1}
+        assert asked[1]["refresh_token"] == "refresh-1"
+        assert (pod.items[stored.id]["accessToken"], pod.items[stored.id]["refreshToken"]) == ("token-2", "refresh-2")
+        with pytest.raises(ValueError, match="oauth lacks token_url"):
+            run(pod, dovecot.config(password="", oauth={**provider, "token_url": "", "redirect_uri": "x"}))
+        with pytest.raises(ValueError, match="no 'password'"):
+            run(pod, dovecot.config(oauth=provider))
 
 
 class Cutter:

@@ -5,6 +5,7 @@
 mail.py             the plugin; a message as an item with edges; what the pod has already
 mail_files.py       mbox files and Maildir folders
 mail_imap.py        IMAP folders
+mail_login.py       passwords and access tokens
 mail_message.py     from bytes to what a person reads
 mail_text.py        character sets and HTML
 
@@ -23,15 +24,17 @@ from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
 from datapod import schema
 from datapod.client import PodClient
-from datapod.connectors import CURSOR_RIGHTS, BasicLogin, BrokenRecord, Connector, Entry, FatalError, Record, Stream, record_id
+from datapod.connectors import CURSOR_RIGHTS, BasicLogin, BrokenRecord, Connector, Entry, FatalError, OAuthLogin, Record, Stream, record_id
 from datapod.connectors.record import Link
+from datapod.driver import parse_config
 from datapod.item import Item
 from datapod.plugins.mail_message import BrokenMessage, ParsedMessage, parse_message
 from datapod.schema import Account, File, MessageChannel
 from datapod.values import milliseconds
 
 if TYPE_CHECKING:
-    from datapod.plugins.mail_imap import Login, Mailbox
+    from datapod.plugins.mail_imap import Mailbox
+    from datapod.plugins.mail_login import Login
 
 SCOPE = "email"
 """A Message-ID is unique in the world, so all folders of all mailboxes share the items."""
@@ -60,6 +63,8 @@ class MailPlugin(Connector):
         password: Of that user.
         security: `tls`, `starttls`, or `none` (only to this machine: a password would be readable on the way).
         certificates: A file with certificates to trust, besides those that the system trusts.
+        oauth: Log in by access tokens (XOAUTH2) of a provider: an object, or its JSON text, with `authorize_url`, `token_url`, `client_id`,
+            `scope`, `redirect_uri` and perhaps `client_secret`. Needs `user`, and takes no password.
         folders: Names of the folders to import, as a list or separated by commas; all if left out.
         leave_out: Folders to leave out, by name or by use (`\\Junk`).
 
@@ -86,6 +91,7 @@ class MailPlugin(Connector):
         password: str = "",
         security: str = "tls",
         certificates: str = "",
+        oauth: Any = None,
         folders: Any = (),
         leave_out: Any = NEVER_READ,
         **keywords: Any,
@@ -101,18 +107,22 @@ class MailPlugin(Connector):
         if host:
             from datapod.plugins.mail_imap import Mailbox, Place
 
-            self.mailbox = Mailbox(Place(host, port, security, certificates), self._login(user, password), type(self).retry)
+            self.mailbox = Mailbox(
+                Place(host, port, security, certificates), self._login(user, password, parse_config(oauth)), type(self).retry
+            )
 
-    def _login(self, user: str, password: str) -> Login:
-        from datapod.plugins.mail_imap import AccountLogin, GivenLogin
+    def _login(self, user: str, password: str, oauth: Mapping[str, str]) -> Login:
+        from datapod.plugins.mail_login import AccountLogin, GivenLogin, TokenLogin, TokenProvider
 
+        if not (user and password) and self.pluginRun is None:
+            raise ValueError("MailPlugin needs 'user' and 'password', or a run whose account has them")
+        if oauth:
+            if not user or password:
+                raise ValueError("MailPlugin needs 'user' and no 'password' besides 'oauth'")
+            return TokenLogin(user, OAuthLogin(TokenProvider(self.client, self.pluginRun, oauth)))
         if bool(user) != bool(password):
             raise ValueError("MailPlugin needs 'user' and 'password' together, or neither: then those of the run's account are used")
-        if user:
-            return GivenLogin(user, password)
-        if self.pluginRun is None:
-            raise ValueError("MailPlugin needs 'user' and 'password', or a run whose account has them")
-        return AccountLogin(BasicLogin(self.client, self.pluginRun))
+        return GivenLogin(user, password) if user else AccountLogin(BasicLogin(self.client, self.pluginRun))
 
     def streams(self) -> Iterable[Stream]:
         """One stream per folder."""

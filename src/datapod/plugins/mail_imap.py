@@ -13,25 +13,24 @@ import socket
 import ssl
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
-from typing import Any, NamedTuple, Protocol, TypeVar
+from typing import Any, NamedTuple, TypeVar
 from urllib.parse import quote
 
 from imapclient import IMAPClient, SocketTimeout
 from imapclient.exceptions import IMAPClientAbortError, IMAPClientError, LoginError
 
 from datapod.connectors import (
-    BasicLogin,
     BrokenRecord,
     Checkpoint,
     Entry,
     FatalError,
     LoginNeeded,
-    OAuthLogin,
     RetriableError,
     Retry,
     State,
 )
 from datapod.plugins.mail import Copy, Letter, MailFolder, Shelf
+from datapod.plugins.mail_login import Login
 from datapod.plugins.mail_message import Headers, headers_of
 
 logger = logging.getLogger("datapod.plugins.mail")
@@ -42,6 +41,7 @@ PASSING_CODES = ("[UNAVAILABLE]", "[INUSE]", "[LIMIT]", "[OVERQUOTA]", "[THROTTL
 """With which a server that is too busy says NO (RFC 5530)."""
 
 _SECONDS = SocketTimeout(connect=30, read=120)
+_LOGINS = 4
 _BATCH_MESSAGES = 200
 _SEARCHED_MESSAGES = 20_000
 _BATCH_BYTES = 8_000_000
@@ -89,80 +89,6 @@ def _is_this_machine(host: str) -> bool:
         return host == "localhost"
 
 
-class Login(Protocol):
-    """How a connection is opened for its owner."""
-
-    def user(self) -> str: ...
-
-    def enter(self, connection: IMAPClient) -> None:
-        """Log in; raises LoginError when the server refuses."""
-        ...
-
-    def renew(self) -> None:
-        """Get better credentials; raises LoginNeeded when there are none."""
-        ...
-
-
-class GivenLogin:
-    """User name and password from the configuration."""
-
-    def __init__(self, user: str, password: str) -> None:
-        self._user, self._password = user, password
-
-    def user(self) -> str:
-        return self._user
-
-    def enter(self, connection: IMAPClient) -> None:
-        connection.login(self._user, self._password)
-
-    def renew(self) -> None:
-        raise LoginNeeded(f"The server refuses user {self._user} with the password of the configuration")
-
-
-class AccountLogin:
-    """User name and password of the run's account; the owner is asked for what is missing or wrong."""
-
-    def __init__(self, login: BasicLogin) -> None:
-        self._login = login
-
-    def _credentials(self) -> tuple[str, str]:
-        found = self._login.credentials()
-        if found is None:
-            raise LoginNeeded("The run's account has no user name and password")
-        return found
-
-    def user(self) -> str:
-        return self._credentials()[0]
-
-    def enter(self, connection: IMAPClient) -> None:
-        connection.login(*self._credentials())
-
-    def renew(self) -> None:
-        self._login.renew()
-
-
-class TokenLogin:
-    """An access token, by the mechanism XOAUTH2; the login renews it when it expires."""
-
-    def __init__(self, user: str, login: OAuthLogin) -> None:
-        self._user, self._login = user, login
-
-    def user(self) -> str:
-        return self._user
-
-    def enter(self, connection: IMAPClient) -> None:
-        token = self._login.headers()["Authorization"].removeprefix("Bearer ")
-        try:
-            connection.oauth2_login(self._user, token)
-        except IMAPClientAbortError:
-            raise
-        except IMAPClientError as error:
-            raise LoginError(str(error)) from error
-
-    def renew(self) -> None:
-        self._login.renew()
-
-
 class Mailbox:
     """An account at a server, with at most one connection, which is made when it is needed and made anew when it broke."""
 
@@ -186,7 +112,7 @@ class Mailbox:
         return self._connection
 
     def _open(self) -> IMAPClient:
-        while True:
+        for _ in range(_LOGINS):
             try:
                 connection = self.place.connect()
             except ssl.SSLCertVerificationError as error:
@@ -212,6 +138,7 @@ class Mailbox:
                 if connection.has_capability("ENABLE") and connection.has_capability("CONDSTORE"):
                     connection.enable("CONDSTORE")  # else a folder does not say how new its flags are
                 return connection
+        raise LoginNeeded(f"{self.place.host} refused the login {_LOGINS} times")
 
     def drop(self) -> None:
         """Forget a connection that broke."""

@@ -140,7 +140,7 @@ def text_of_html(source: str) -> str:
     """What a reader sees of an HTML body, as plain text.
 
     >>> text_of_html("<style>p {}</style><p>Hello&nbsp;<b>you</b></p><p>Bye")
-    'Hello you\\nBye'
+    'Hello you\\n\\nBye'
     """
     reader = _Words()
     try:
