@@ -5,6 +5,7 @@ Every condition is answered inside the statement, by index where there is one, s
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import islice
@@ -140,7 +141,7 @@ class Search:
         parameters: Parameters = []
         driven = False
         if with_properties:
-            driven = self._add_properties(schema, view, conditions, parameters)
+            driven = self._add_properties(connection, schema, view, conditions, parameters)
         # A unary plus keeps SQLite from taking the index of the base condition where that of a property is the narrower one.
         mark = "+" if driven else ""
         for name, operator, value in self._base:
@@ -168,7 +169,9 @@ class Search:
         order = f"{mark}items.dateServerModified {self._order}, items.row {self._order}"
         return f"SELECT {BASE} FROM {source} WHERE {where} ORDER BY {order}", parameters  # noqa: S608 - names of this module; values are parameters
 
-    def _add_properties(self, schema: Schema, view: View, conditions: list[str], parameters: Parameters) -> bool:
+    def _add_properties(
+        self, connection: apsw.Connection, schema: Schema, view: View, conditions: list[str], parameters: Parameters
+    ) -> bool:
         """Conditions on properties; whether one of them leads to the items by its index."""
         ranges: dict[str, list[tuple[str, Any]]] = {}
         asked: list[Bounded] = []
@@ -197,9 +200,9 @@ class Search:
             bounds.append((operator, stored))
             if len(bounds) == 1:
                 asked.append((kind, number, carries, bounds))
-        return self._add_bounds(asked, conditions, parameters)
+        return self._add_bounds(connection, asked, conditions, parameters)
 
-    def _add_bounds(self, asked: list[Bounded], conditions: list[str], parameters: Parameters) -> bool:
+    def _add_bounds(self, connection: apsw.Connection, asked: list[Bounded], conditions: list[str], parameters: Parameters) -> bool:
         """Whether one of these conditions leads to the items by its index."""
         narrow = any(name in ("id", "type") for name, operator, value in self._base if operator == "==" and value is not None)
         driven = False
@@ -211,12 +214,24 @@ class Search:
                 conditions.append(carries)
             operators = {operator for operator, _ in bounds}
             leads = operators == {"=="} or ("!=" not in operators and (not narrow or len(bounds) > 1))
-            if not driven and leads:
+            if not driven and leads and self._are_few(connection, comparison, parameters[-1 - len(bounds) :]):
                 driven = True
                 conditions.append(f"items.row IN (SELECT item {comparison})")
             else:
                 conditions.append(f"EXISTS (SELECT 1 {comparison} AND item = items.row)")
         return driven
+
+    def _are_few(self, connection: apsw.Connection, comparison: str, values: Parameters) -> bool:
+        """Whether it pays to fetch and sort all that an index finds, rather than to walk by date until the page is full.
+
+        Of n items, m of which match, a page of p costs m by the index and p * n / m by date: equal where m * m = p * n.
+        """
+        if self._limit is None or self.words is not None:
+            return True
+        items = next(int(row) for (row,) in connection.execute("SELECT coalesce(max(row), 0) FROM items"))
+        enough = math.isqrt(min(self._limit + (self._offset or 0), items) * items) + 1
+        counted = f"SELECT count(*) FROM (SELECT 1 {comparison} LIMIT ?)"  # noqa: S608 - names of this module; values are parameters
+        return next(int(count) for (count,) in connection.execute(counted, (*values, enough))) < enough
 
 
 def _with_ties(rows: Iterable[Sequence[Any]], limit: int) -> Iterator[Sequence[Any]]:

@@ -33,6 +33,8 @@ INSERT INTO settings VALUES ('words indexed up to row', '0');
 _UNINDEXED = frozenset({*DEFINING_KEYS, "Edge"})
 _BATCH = 2000
 _PAUSE_SECONDS = 1.0
+_BETWEEN = "\n\ue000\n"
+"""A word that nobody can ask for stands between two properties, so that no phrase reaches from one into the next."""
 _PART = re.compile(r'(-?)(?:"([^"]*)"?|(\S+))')
 
 _CHANGED = "SELECT row, type FROM items WHERE row IN (SELECT item FROM words_pending LIMIT ?)"
@@ -48,7 +50,7 @@ def text_query(text: str) -> str:
     """What a person typed, as an expression of FTS5.
 
     >>> text_query('summer "open sea" boat* -storm')
-    '"summer" AND "open sea" AND "boat" * NOT "storm"'
+    '("summer" AND "open sea" AND "boat" *) NOT ("storm")'
 
     Raises:
         Invalid: There is no word to look for.
@@ -62,7 +64,8 @@ def text_query(text: str) -> str:
             (excluded if minus else wanted).append(f'"{content}"' + (" *" if prefix else ""))
     if not wanted:
         raise Invalid("A text search needs at least one word to look for")
-    return " NOT ".join([" AND ".join(wanted) if not excluded or len(wanted) == 1 else f"({' AND '.join(wanted)})", *excluded])
+    # One NOT over all: FTS5 refuses a chain of 256, but takes any number of words side by side.
+    return f"({' AND '.join(wanted)}) NOT ({' OR '.join(excluded)})" if excluded else " AND ".join(wanted)
 
 
 def note_changed(connection: apsw.Connection, row: int) -> None:
@@ -123,7 +126,7 @@ def _texts(
         known = schema.names.get(number)
         if known is not None and known[1] is str and isinstance(value, str) and wanted(row, known[0]):
             gathered.setdefault(row, []).append(value)
-    return ((row, "\n".join(parts)) for row, parts in gathered.items())
+    return ((row, _BETWEEN.join(parts)) for row, parts in gathered.items())
 
 
 class Words:

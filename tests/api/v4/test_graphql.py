@@ -184,3 +184,13 @@ def test_secrets_of_accounts_are_absent(harbour: Desk) -> None:
     harbour.ok("create_item", {"type": "Account", "handle": "me", "secret": "s3cret"})
     assert "s3cret" not in json.dumps(ask(harbour, "{ Account { handle secret } }"))
     assert ask(harbour, '{ Account (filter: {secret: {eq: "s3cret"}}) { handle } }') == []
+
+
+def test_an_answer_that_repeats_items_without_end_is_refused(desk):
+    ids = [f"knot{number:02}" for number in range(10)]
+    edges = [{"_source": source, "_target": target, "_name": "to"} for source in ids for target in ids]
+    desk.ok("bulk", {"createItems": [{"type": "Knot", "id": knot} for knot in ids], "createEdges": edges})
+    answer = desk("graphql", "{ Knot " + "{ to " * 49 + "{ }" + " }" * 49 + " }")
+    assert answer.status == 400
+    assert "limit the edges" in answer.text
+    assert len(desk.ok("graphql", "{ Knot " + "{ to (limit: 1) " * 49 + "{ }" + " }" * 49 + " }")["data"]) == 10

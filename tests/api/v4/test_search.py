@@ -196,3 +196,22 @@ def test_registered_accounts_may_ask_for_deleted_items_too(registered):
     registered.ok("delete_item", "boat01")
     assert found(registered) == []
     assert found(registered, _includeDeleted=True) == ["1"]
+
+
+@pytest.mark.parametrize("order", ["Asc", "Desc"])
+def test_a_page_of_a_common_value_is_the_start_of_all(desk, order):
+    boats = [
+        {"type": "Boat", "id": f"boat{number:03}", "name": "rare" if number % 50 == 7 else "common", "crew": 1} for number in range(400)
+    ]
+    desk.ok("bulk", {"createItems": boats})
+    for query in (
+        {"name": "common"},
+        {"name": "rare"},
+        {"name": "rare", "crew": 1},
+        {"crew>=": 1, "crew<": 2},
+        {"name": "none", "crew": 1},
+    ):
+        everything = desk.ok("search", {"type": "Boat", "_sortOrder": order, **query})
+        for offset in (0, 5, 300):
+            page = desk.ok("search", {"type": "Boat", "_sortOrder": order, "_limit": 3, "_offset": offset, **query})
+            assert page == everything[offset : offset + 3]

@@ -151,3 +151,19 @@ def test_only_what_may_be_read_is_found(notes: Desk) -> None:
     assert [row["title"] for row in run.sql("SELECT title FROM match(items(), 'sea')")] == ["Summer at the open sea"]
     notes.ok("update_item", {"id": "runrun01", "pluginPermissions": '{"read": {"Message": "*"}}'})
     assert run.ok("search", {"_match": "summer"}) == []
+
+
+def test_any_number_of_exclusions(desk):
+    desk.ok(
+        "bulk", {"createItems": [{"type": "Boat", "id": "boat01", "name": "open sea"}, {"type": "Boat", "id": "boat02", "name": "open"}]}
+    )
+    query = "open " + " ".join(f"-storm{number}" for number in range(5000))
+    assert [item["id"] for item in desk.ok("search", {"_match": query})] == ["boat01", "boat02"]
+    assert [item["id"] for item in desk.ok("search", {"_match": f"{query} -sea"})] == ["boat02"]
+
+
+def test_a_phrase_stands_within_one_property(desk):
+    desk.define(motto="Text")
+    desk.ok("create_item", {"type": "Boat", "id": "boat01", "name": "open sea", "motto": "far away"})
+    assert desk.ok("search", {"_match": '"sea far"'}) == desk.ok("search", {"_match": '"away open"'}) == []
+    assert len(desk.ok("search", {"_match": '"open sea" "far away"'})) == 1

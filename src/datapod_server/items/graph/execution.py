@@ -21,14 +21,33 @@ from datapod_server.items.view import View
 
 _BASE_NAMES = frozenset({"id", "type", "dateCreated", "dateModified", "dateServerModified", "deleted"})
 _ROW, _FAR_ROW, _FAR_BASE = 0, 9, 10
+_MOST_REPEATED = 1_000_000
 
 Level = list[tuple[int, Item]]
 """Row numbers and complete objects."""
 
 
 def run_graph_query(roots: Sequence[Root], connection: apsw.Connection, schema: Schema, view: View) -> list[Item]:
-    """One flat list: the items of each root, in the order written. Raises `Invalid` for a value that does not fit its property."""
-    return [item for root in roots for item in _root(root, connection, schema, view)]
+    """One flat list: the items of each root, in the order written.
+
+    Raises:
+        Invalid: A value does not fit its property, or the answer would repeat items without end.
+    """
+    answers = [item for root in roots for item in _root(root, connection, schema, view)]
+    # An item below many others is one object here, but as many in the answer: ten that all link each other are 10**50 at depth 50.
+    sizes: dict[int, int] = {}
+    total = sum(_size(item, sizes) for item in answers)
+    if total - len(sizes) > _MOST_REPEATED:
+        raise Invalid(f"The answer would show items more than {_MOST_REPEATED:,} times again; limit the edges, or ask fewer levels")
+    return answers
+
+
+def _size(item: Item, sizes: dict[int, int]) -> int:
+    """How many objects this one is in the answer, itself included."""
+    size = sizes.get(id(item))
+    if size is None:
+        size = sizes[id(item)] = 1 + sum(_size(far, sizes) for value in item.values() if isinstance(value, list) for far in value)
+    return size
 
 
 def _root(root: Root, connection: apsw.Connection, schema: Schema, view: View) -> list[Item]:
