@@ -54,11 +54,13 @@ class Listing:
         if pattern is None:
             return {}
         runs = family(run_id, self._records)
+        latest = self._records[runs[0]] if runs else None
+        goes_on = run_id not in self._records or not self._records[run_id].schedule_ended
         return {
             "schedule": msgspec.json.decode(item["pluginSchedule"]),
-            "next": self._scheduler.due(pattern, self._records),
+            "next": self._scheduler.due(pattern, latest) if goes_on else None,
             "last": runs[0] if runs else None,
-            "missed": self._scheduler.missed(pattern, self._records),
+            "missed": self._scheduler.missed(pattern, latest) if goes_on else 0,
             "failed": self._failed(runs),
             "needsLogin": self._needs_login(runs),
         }

@@ -21,14 +21,23 @@ CREATE TABLE IF NOT EXISTS plugin_runs (
     output BLOB
 ) WITHOUT ROWID
 """
+# Apart, because reading a record would otherwise lead through megabytes of output.
+_OUTPUTS = "CREATE TABLE IF NOT EXISTS plugin_run_outputs (run_id TEXT PRIMARY KEY, output BLOB NOT NULL)"
+_MOVE_OUTPUTS = """
+INSERT OR IGNORE INTO plugin_run_outputs SELECT run_id, output FROM plugin_runs WHERE output IS NOT NULL;
+UPDATE plugin_runs SET output = NULL WHERE output IS NOT NULL;
+"""
+_BY_PATTERN = "CREATE INDEX IF NOT EXISTS plugin_runs_by_pattern ON plugin_runs (pattern, sequence)"
 _GATHERING = "CREATE TABLE IF NOT EXISTS plugin_gatherings (pattern TEXT PRIMARY KEY, first_ms INTEGER NOT NULL) WITHOUT ROWID"
 _LATER_COLUMNS = {
     "again": "INTEGER NOT NULL DEFAULT 0",
     "wanted_login": "INTEGER NOT NULL DEFAULT 0",
     "restricted": "INTEGER NOT NULL DEFAULT 0",
     "pattern": "TEXT",
+    "sequence": "INTEGER NOT NULL DEFAULT 0",
+    "schedule_ended": "INTEGER NOT NULL DEFAULT 0",
 }
-_RECORD = "run_id, started_ms, ended_ms, exit_code, again, wanted_login, restricted, pattern"
+_RECORD = "run_id, started_ms, ended_ms, exit_code, again, wanted_login, restricted, pattern, sequence, schedule_ended"
 
 
 class Connection(Protocol):
@@ -57,6 +66,8 @@ class RunRecord(Struct, frozen=True):
         wanted_login: It ended while it waited for its owner.
         restricted: It was started with a declaration of permissions.
         pattern: The run whose schedule made this one.
+        sequence: Grows with each run that is started, whatever the clock shows.
+        schedule_ended: Its schedule does not go on, until another one is written.
     """
 
     run_id: str
@@ -67,6 +78,8 @@ class RunRecord(Struct, frozen=True):
     wanted_login: bool
     restricted: bool
     pattern: str | None
+    sequence: int
+    schedule_ended: bool
 
 
 class RunRecords:
@@ -81,6 +94,8 @@ class RunRecords:
             for name, kind in _LATER_COLUMNS.items():
                 if name not in existing:
                     connection.execute(f"ALTER TABLE plugin_runs ADD COLUMN {name} {kind}")
+            for statement in (_OUTPUTS, _MOVE_OUTPUTS, _BY_PATTERN):
+                connection.execute(statement)
 
     def start(self, run_id: str, image: str, *, restricted: bool = False, pattern: str | None = None) -> None:
         """Note that this run is being started, for the first time or again; what it printed before is kept.
@@ -90,7 +105,8 @@ class RunRecords:
         """
         with self._database.write() as connection:
             connection.execute(
-                "INSERT INTO plugin_runs (run_id, image, started_ms, restricted, pattern) VALUES (?1, ?2, ?3, ?4, ?5) ON CONFLICT (run_id)"
+                "INSERT INTO plugin_runs (run_id, image, started_ms, restricted, pattern, sequence)"
+                " SELECT ?1, ?2, ?3, ?4, ?5, coalesce(max(sequence), 0) + 1 FROM plugin_runs WHERE true ON CONFLICT (run_id)"
                 " DO UPDATE SET started_ms = ?3, ended_ms = NULL, exit_code = NULL, again = 0, wanted_login = 0",
                 (run_id, image, _now_ms(), restricted, pattern),
             )
@@ -100,14 +116,20 @@ class RunRecords:
         code = None if end is None else end.code
         with self._database.write() as connection:
             connection.execute(
-                "UPDATE plugin_runs SET ended_ms = ?, exit_code = ?, output = ?, again = ?, wanted_login = ? WHERE run_id = ?",
-                (_now_ms(), code, output, again, wanted_login, run_id),
+                "UPDATE plugin_runs SET ended_ms = ?, exit_code = ?, again = ?, wanted_login = ? WHERE run_id = ?",
+                (_now_ms(), code, again, wanted_login, run_id),
             )
+            connection.execute("INSERT OR REPLACE INTO plugin_run_outputs VALUES (?, ?)", (run_id, output))
 
     def give_up(self, run_id: str) -> None:
         """It is not started again after all."""
         with self._database.write() as connection:
             connection.execute("UPDATE plugin_runs SET again = 0 WHERE run_id = ?", (run_id,))
+
+    def end_schedule(self, run_id: str, *, ended: bool = True) -> None:
+        """Its schedule does not go on, or, after another one was written, does."""
+        with self._database.write() as connection:
+            connection.execute("UPDATE plugin_runs SET schedule_ended = ? WHERE run_id = ?", (ended, run_id))
 
     def gather(self, pattern: str) -> None:
         """A commit concerns the schedule of this run; the time of the first one counts until `gathered` is told."""
@@ -146,11 +168,19 @@ class RunRecords:
                 return _record(*row)
         return None
 
+    def latest_of(self, pattern: str) -> RunRecord | None:
+        """The latest of the run that carries a schedule and those that were made by it."""
+        with self._database.read() as connection:
+            made = f"SELECT {_RECORD} FROM plugin_runs WHERE pattern = ? ORDER BY sequence DESC LIMIT 1"  # noqa: S608 - column names
+            for row in connection.execute(made, (pattern,)):
+                return _record(*row)
+        return self.find(pattern)
+
     def find_output(self, run_id: str) -> bytes | None:
         """What an ended run printed, or a living one before its latest start; None for a run that is unknown or printed nothing yet."""
         with self._database.read() as connection:
-            for (output,) in connection.execute("SELECT output FROM plugin_runs WHERE run_id = ?", (run_id,)):
-                return None if output is None else bytes(output)
+            for (output,) in connection.execute("SELECT output FROM plugin_run_outputs WHERE run_id = ?", (run_id,)):
+                return bytes(output)
         return None
 
 
@@ -163,8 +193,12 @@ def _record(
     wanted_login: int,
     restricted: int,
     pattern: str | None,
+    sequence: int,
+    schedule_ended: int,
 ) -> RunRecord:
-    return RunRecord(run_id, started_ms, ended_ms, exit_code, bool(again), bool(wanted_login), bool(restricted), pattern)
+    return RunRecord(
+        run_id, started_ms, ended_ms, exit_code, bool(again), bool(wanted_login), bool(restricted), pattern, sequence, bool(schedule_ended)
+    )
 
 
 def _now_ms() -> int:

@@ -88,7 +88,11 @@ class Runners:
         self.before_change(properties)
         if image in STARTS_NOTHING:
             return None
-        return PreparedRun(self, self._preparation.prepare(run_id, properties, rights))
+        prepared = self._preparation.prepare(run_id, properties, rights)
+        # In the same transaction: a server that is killed right after the commit knows at its next start that it owes this run an end.
+        self._records.start(run_id, image, restricted=rights is not None, pattern=self._scheduler.pattern_of(run_id))
+        self._scheduler.making(run_id)
+        return PreparedRun(self, prepared)
 
     def before_change(self, properties: Mapping[str, Any]) -> None:
         """Check what is written into a `PluginRun`, inside the transaction. Raises `Invalid`, which is to roll it back."""
@@ -99,6 +103,8 @@ class Runners:
     def committing(self, changes: Changes) -> Callable[[], None] | None:
         """Called inside every transaction after its last statement; what it returns is called after the commit."""
         changed = self._scheduler.is_changed_by(changes)
+        if changed:
+            self._scheduler.written(changes)
         return self._look_at_schedules if self._scheduler.note(changes) or changed else None
 
     def busy(self) -> bool:
@@ -160,8 +166,6 @@ class Runners:
             patience=self._patience,
             earlier_output=earlier_output,
         )
-        pattern = self._scheduler.pattern_of(run_id)
-        self._records.start(run_id, prepared.image, restricted=prepared.rights is not None, pattern=pattern)
         with self._lock:
             if self._closed:  # its record has no end, so the next unlock gives it its last state
                 self._preparation.end_token(run_id)
@@ -216,6 +220,7 @@ class Runners:
         if prepared.additions:
             self._items.update_run(run_id, prepared.additions)
         target = self._items.find_item(str(item["targetItemId"]), asker) or target
+        self._records.start(run_id, prepared.image)
         self._start(prepared, target, self._records.find_output(run_id) or b"")
         self._restarts.started(run_id)
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import secrets
+import threading
 import time
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -26,6 +27,7 @@ log = logging.getLogger("datapod.runners")
 
 _COPIED = ("containerImage", "pluginModule", "pluginName", "config", "pluginPermissions")
 _COPIED_LINKS = ("account", "plugin", "view")
+_DECIDING = frozenset({"status", "deleted", "containerImage"})
 _AFTER_A_FAILURE_MS = 60_000
 
 
@@ -47,6 +49,7 @@ class Scheduler:
         self._records = records
         self._is_alive = is_alive
         self._now_ms = now_ms or (lambda: time.time_ns() // 1_000_000)
+        self._reading = threading.Lock()
         self._patterns: Mapping[str, Pattern] = {}
         self._made: dict[str, str] = {}
         self._since: dict[tuple[str, int], int] = {}
@@ -54,8 +57,25 @@ class Scheduler:
 
     def reload(self) -> None:
         """Read which runs carry a schedule. From any thread that is not writing."""
-        patterns = (find_pattern(item) for item in self._items.scheduled_runs())
-        self._patterns = {pattern.run_id: pattern for pattern in patterns if pattern is not None}
+        with self._reading:  # what is read later is not older
+            found = {}
+            for item in self._items.scheduled_runs():
+                pattern, run_id = find_pattern(item), str(item["id"])
+                record = self._records.find(run_id)
+                if record is not None and record.schedule_ended:
+                    continue
+                if pattern is not None:
+                    found[run_id] = pattern
+                elif item.get("status") == ABORTED and record is not None:
+                    # For good: a plugin that ends at this moment may still write another state.
+                    self._records.end_schedule(run_id)
+            self._patterns = found
+
+    def written(self, changes: Changes) -> None:
+        """A schedule that is written anew goes on, inside the transaction that does it. From any thread."""
+        for (item_type, run_id), names in changes.watched_items.items():
+            if item_type == PLUGIN_RUN and "pluginSchedule" in names:
+                self._records.end_schedule(run_id, ended=False)
 
     def pattern_of(self, run_id: str) -> str | None:
         """The run whose schedule is making this one now. From any thread."""
@@ -64,7 +84,7 @@ class Scheduler:
     def is_changed_by(self, changes: Changes) -> bool:
         """Whether a transaction may begin, change or end a schedule. From any thread."""
         return any(
-            item_type == PLUGIN_RUN and ("pluginSchedule" in names or run_id in self._patterns)
+            item_type == PLUGIN_RUN and ("pluginSchedule" in names or (run_id in self._patterns and not names.isdisjoint(_DECIDING)))
             for (item_type, run_id), names in changes.watched_items.items()
         )
 
@@ -86,44 +106,47 @@ class Scheduler:
 
     def tick(self) -> float | None:
         """Make the runs that are due; in how many seconds the next one is."""
-        if not self._patterns:
-            return None
-        records, now = self._records.all(), self._now_ms()
         moments = []
         for pattern in list(self._patterns.values()):
-            due = self.due(pattern, records)
-            if due is None or any(self._is_alive(run_id) for run_id in family(pattern.run_id, records)):
+            latest = self._records.latest_of(pattern.run_id)
+            due = self.due(pattern, latest)
+            if due is None or self._is_alive(pattern.run_id) or (latest is not None and self._is_alive(latest.run_id)):
                 continue  # looked at again when something is gathered, or when the run that is alive has ended
             due = max(due, self._not_before.get(pattern.run_id, 0))
+            now = self._now_ms()
             if due <= now:
                 self._make(pattern)
-            else:
-                moments.append(due)
-        return (min(moments) - now) / 1000 if moments else None
+            moments.append(due if due > now else now)
+        return (min(moments) - self._now_ms()) / 1000 if moments else None
 
-    def due(self, pattern: Pattern, records: Mapping[str, RunRecord]) -> int | None:
+    def due(self, pattern: Pattern, latest: RunRecord | None) -> int | None:
         """When the next run is due, in milliseconds; None: when something is gathered. May lie in the past. From any thread."""
         now = self._now_ms()
         if isinstance(pattern.schedule, On):
             first = self._records.gatherings().get(pattern.run_id)
             return None if first is None else min(first, now) + pattern.schedule.wait_ms
-        return next_due(pattern.schedule, self._latest_start(pattern, records, now), now)
+        return next_due(pattern.schedule, self._latest_start(pattern, latest, now), now)
 
-    def missed(self, pattern: Pattern, records: Mapping[str, RunRecord]) -> int:
+    def missed(self, pattern: Pattern, latest: RunRecord | None) -> int:
         """How often it was due since its latest run started. From any thread."""
         now = self._now_ms()
         if isinstance(pattern.schedule, On):
-            due = self.due(pattern, records)
+            due = self.due(pattern, latest)
             return int(due is not None and due <= now)
-        return moments_until(pattern.schedule, self._latest_start(pattern, records, now), now)
+        return moments_until(pattern.schedule, self._latest_start(pattern, latest, now), now)
 
-    def _latest_start(self, pattern: Pattern, records: Mapping[str, RunRecord], now: int) -> int:
-        starts = [records[run_id].started_ms for run_id in family(pattern.run_id, records)]
-        latest = max(starts, default=0)
-        if starts and latest <= now + SET_BACK_MS:
-            return latest
+    def making(self, run_id: str) -> None:
+        """A run is being made, inside the transaction that does it: if by a schedule, then for all that was gathered so far."""
+        pattern = self._made.get(run_id)
+        if pattern is not None:
+            self._records.gathered(pattern)
+
+    def _latest_start(self, pattern: Pattern, latest: RunRecord | None, now: int) -> int:
+        started = 0 if latest is None else latest.started_ms
+        if latest is not None and started <= now + SET_BACK_MS:
+            return started
         # The clock was set back, or the run never started here: counted from the first time that this was seen.
-        return self._since.setdefault((pattern.run_id, latest), now)
+        return self._since.setdefault((pattern.run_id, started), now)
 
     def _is_own(self, run_id: str | None, pattern: str) -> bool:
         if run_id is None:
@@ -142,7 +165,6 @@ class Scheduler:
         self._made[run_id] = pattern.run_id
         try:
             self._items.create_run({**new, "scheduledBy": pattern.run_id}, self._items.links(pattern.run_id, _COPIED_LINKS))
-            self._records.gathered(pattern.run_id)
         except DatapodError as error:
             log.warning("a run of the schedule of %s could not be made, it is tried again in a minute: %s", pattern.run_id, error)
             self._not_before[pattern.run_id] = self._now_ms() + _AFTER_A_FAILURE_MS
@@ -165,7 +187,7 @@ def find_pattern(item: Mapping[str, Any]) -> Pattern | None:
 def family(pattern: str, records: Mapping[str, RunRecord]) -> list[str]:
     """The run that carries a schedule, and those that were made by it; newest first."""
     found = [record for record in records.values() if pattern in (record.run_id, record.pattern)]
-    return [record.run_id for record in sorted(found, key=lambda record: record.started_ms, reverse=True)]
+    return [record.run_id for record in sorted(found, key=lambda record: record.sequence, reverse=True)]
 
 
 def _gains(changes: Changes, schedule: On) -> bool:
