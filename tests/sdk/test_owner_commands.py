@@ -198,3 +198,26 @@ def test_names_that_cannot_be_packages_are_refused(server: RunningServer, tmp_pa
     done = datapod(server, "plugin", "new", name, "--target", str(tmp_path))
     assert done.returncode in (1, 2)
     assert not list(tmp_path.iterdir())
+
+
+def test_runs_are_started_waited_for_scheduled_and_listed(start_server: Any, tmp_path: Path) -> None:
+    script = tmp_path / "boats.sh"
+    script.write_text('#!/bin/sh\n[ -z "$POD_OWNER" ] || exit 0\n')
+    script.chmod(0o755)
+    server = start_server("--insecure-plugin-script", f"boats={script}")
+    keys = {"ownerKey": server.owner_key, "databaseKey": server.database_key}
+    assert server.http.post(server.address + "/v4/account", json=keys).status_code < 500
+    start = ("plugin", "start", "--pod-full-address", server.address, "--plugin_path", "boats.Sails", "--permissions", "unrestricted")
+    done = datapod(server, *start, "--wait")
+    assert done.returncode == 0, done.stderr
+    assert datapod(server, *start, "--every", "6h", "--restart", "on-failure").returncode == 0
+    both = datapod(server, *start, "--every", "6h", "--cron", "* * * * *")
+    assert (both.returncode, both.stderr.splitlines()[-1]) == (2, "A run has one schedule: choose one of --every, --cron")
+    refused = datapod(server, *start, "--every", "1s")
+    assert refused.returncode == 1
+    assert "Invalid pluginSchedule: every must be from 10s to 3650d" in refused.stderr
+    runs = json.loads(datapod(server, "plugin", "status", "--json").stdout)
+    assert [run.get("schedule") for run in runs] == [{"every": "6h"}, None]
+    table = datapod(server, "plugin", "status").stdout.splitlines()
+    assert table[0].split() == ["RUN", "PLUGIN", "STATUS", "RIGHTS", "STARTED", "NEXT", "LAST", "MISSED", "FAILED"]
+    assert table[2].split()[:4] == [runs[1]["id"], "boats.Sails", "done", "unrestricted"]

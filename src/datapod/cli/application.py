@@ -76,13 +76,15 @@ def show_keys(path: Annotated[str | None, typer.Option(help="Key file; that of a
 
 
 @plugin_commands.command("status")
-def status(run_ids: Annotated[list[str] | None, typer.Argument(help="Runs; all of them if left out.")] = None) -> None:
-    """List runs with their state. Example: datapod plugin status"""
-    from datapod.cli.runs import list_runs, owner_client
+def status(
+    run_ids: Annotated[list[str] | None, typer.Argument(help="Runs; all of them if left out.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print a JSON list instead of a table.")] = False,
+) -> None:
+    """List runs with their state, rights and schedule. Example: datapod plugin status"""
+    from datapod.cli.runs import describe_runs, owner_client, table_of_runs
 
-    for run in list_runs(owner_client(), run_ids or []):
-        progress = "" if run.progress is None else f"{run.progress:.0%}"
-        print("  ".join(str(part or "") for part in (run.id, run.status, progress, run.pluginName, run.error)).rstrip())
+    runs = describe_runs(owner_client(), run_ids or [])
+    print(json.dumps(runs, indent=2, ensure_ascii=False) if as_json else "\n".join(table_of_runs(runs)))
 
 
 @plugin_commands.command("abort")

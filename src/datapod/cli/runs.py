@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import threading
 import time
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from datapod.states import FINAL_STATES, RUN_ABORTED, RUN_USER_ACTION_COMPLETED
@@ -30,6 +31,54 @@ def list_runs(client: PodClient, ids: list[str]) -> list[Any]:
     """Runs of the pod, newest last; only those of `ids` if there are any."""
     found = client.search({"ids": ids} if ids else {"type": "PluginRun"}, include_edges=False)
     return [run for run in found if type(run).__name__ == "PluginRun"]
+
+
+def describe_runs(client: PodClient, ids: list[str]) -> list[dict[str, Any]]:
+    """What `plugin/runs` tells, newest first; then the runs that the pod did not start itself, with what their items tell."""
+    described = client.plugin_runs(ids or None)
+    known = {run["id"] for run in described}
+    for run in reversed(list_runs(client, ids)):
+        if run.id not in known:
+            plugin = ".".join(part for part in (run.pluginModule, run.pluginName) if part)
+            told = {"id": run.id, "plugin": plugin, "status": run.status, "error": run.error}
+            described.append({name: value for name, value in told.items() if value})
+    return described
+
+
+def table_of_runs(described: list[dict[str, Any]]) -> list[str]:
+    """Lines with a heading and one run each."""
+    lines = [("RUN", "PLUGIN", "STATUS", "RIGHTS", "STARTED", "NEXT", "LAST", "MISSED", "FAILED", "")]
+    for run in described:
+        permissions = run.get("permissions", "")
+        remark = "needs login" if run.get("needsLogin") else str(run.get("error", ""))
+        counts = (str(run.get("missed", "")), str(run.get("failed", "")))
+        name = run.get("plugin") or run.get("containerImage", "")
+        times = (_moment(run.get("started")), _moment(run.get("next")))
+        lines.append(
+            (
+                run["id"],
+                name,
+                str(run.get("status", "")),
+                permissions if isinstance(permissions, str) else "narrowed",
+                *times,
+                run.get("last", ""),
+                *counts,
+                remark,
+            )
+        )
+    widths = [max(len(line[column]) for line in lines) for column in range(len(lines[0]))]
+    return ["  ".join(text.ljust(width) for text, width in zip(line, widths, strict=True)).rstrip() for line in lines]
+
+
+def await_end(client: PodClient, run_id: str) -> str:
+    """Wait until the status of a run is final; that status."""
+    pause = threading.Event()
+    while True:
+        found = client.api.get_item(run_id)
+        status = found[0].get("status") if found and not found[0].get("deleted") else RUN_ABORTED
+        if status in FINAL_STATES:
+            return str(status)
+        pause.wait(0.5)
 
 
 def abort_run(client: PodClient, run_id: str, timeout_seconds: float = 20) -> str | None:
@@ -72,3 +121,7 @@ def enter_code(client: PodClient, run_id: str, code: str) -> None:
     run.status = RUN_USER_ACTION_COMPLETED
     if not (client.update_item(account) and client.update_item(run)):
         raise SystemExit(f"The code could not be written: {client.last_error}")
+
+
+def _moment(ms: int | None) -> str:
+    return "" if ms is None else datetime.fromtimestamp(ms / 1000).astimezone().strftime("%Y-%m-%d %H:%M:%S")

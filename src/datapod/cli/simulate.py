@@ -29,6 +29,11 @@ OPTIONS = (
     CommandOption("account_id", str, "Account id to be used inside the plugin."),
     CommandOption("metadata", str, "A description of the run."),
     CommandOption("permissions", str, "Rights of the run: file or JSON text, or the word unrestricted."),
+    CommandOption("every", str, "Run again that long after each start: 30s, 15m, 6h, 7d."),
+    CommandOption("cron", str, "Run again when these five fields fit the clock (UTC)."),
+    CommandOption("on", str, "Run again when items begin to match this search (json, or a file of it)."),
+    CommandOption("restart", str, "Start it again after its end: never, on-failure, always."),
+    CommandOption("wait", bool, "Wait for the end; exit status 0 if the run is done, else 1."),
 )
 
 
@@ -43,10 +48,21 @@ def simulate_run_plugin_from_frontend(
     account_id: str | None = None,
     metadata: str | None = None,
     permissions: str | None = None,
+    every: str | None = None,
+    cron: str | None = None,
+    on: str | None = None,
+    restart: str | None = None,
+    wait: bool = False,
 ) -> PluginRun:
     """Create a run that the pod starts; answers with the run.
 
+    Args:
+        every, cron, on: When it is to run again; at most one of them.
+        restart: Whether it is started again after its end.
+        wait: Return when its status is final.
+
     Raises:
+        SystemExit: With `wait`, and the run is not done.
         ValueError: Keys are missing, or a file is wrong.
         PodError: The pod refused the run.
         WrongUsage: Nothing says which plugin to start.
@@ -62,6 +78,7 @@ def simulate_run_plugin_from_frontend(
     client = PodClient(url=access.address, owner_key=access.owner_key, database_key=access.database_key)
     run = description.run
     _set_rights(run, permissions, description.permissions)
+    _set_life(run, every, cron, on, restart)
     account: Any = description.account
     if account_id:
         account = client.get(account_id, expanded=False)
@@ -78,7 +95,25 @@ def simulate_run_plugin_from_frontend(
 
     write_run_info(run.containerImage or "", run.id)
     logger.info("Created pluginrun with id %s on %s", run.id, access.address)
+    if wait:
+        from datapod.cli.runs import await_end
+
+        status = await_end(client, run.id)
+        if status != "done":
+            raise SystemExit(f"The run {run.id} ended with the status {status}: {client.api.get_item(run.id)[0].get('error', '')}")
     return run
+
+
+def _set_life(run: PluginRun, every: str | None, cron: str | None, on: str | None, restart: str | None) -> None:
+    given: dict[str, Any] = {name: value for name, value in (("every", every), ("cron", cron), ("on", on)) if value is not None}
+    if len(given) > 1:
+        raise WrongUsage(f"A run has one schedule: choose one of {', '.join(f'--{name}' for name in given)}")
+    if on is not None:
+        given["on"] = json.loads(on if on.lstrip().startswith("{") else Path(on).read_text(encoding="utf-8"))
+    if given:
+        run.pluginSchedule = json.dumps(given)
+    if restart is not None:
+        run.pluginRestart = restart
 
 
 def _access(address: Any, database_key: Any, owner_key: Any) -> Any:
