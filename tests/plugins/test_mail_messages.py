@@ -133,6 +133,8 @@ _pieces = st.lists(
 
 @settings(max_examples=400, deadline=None)
 @given(pieces=_pieces)
+@example(pieces=[b"Content-Type:\x00/\n\nx"])
+@example(pieces=[b"Content-Type: message/\n\n\xff: x\n\ny"])
 @example(pieces=[b"From: ", b"(" * 5_000, b"\n\n"])
 @example(pieces=[b"Content-Type: text/plain; charset*=\x00''x\n\n\xff"])
 def test_no_message_is_too_odd(pieces):

@@ -259,9 +259,18 @@ def _disposition(part: Message) -> str:
 def _part_bytes(part: Message) -> bytes:
     """The content of a part as sent; that of a forwarded message or a delivery report is its text."""
     if part.is_multipart():
-        return b"\n".join(child.as_bytes() for child in part.get_payload() if isinstance(child, Message))
+        return b"\n".join(_written(child) for child in part.get_payload() if isinstance(child, Message))
     decoded = part.get_payload(decode=True)
     return decoded if isinstance(decoded, bytes) else b""
+
+
+def _written(message: Message) -> bytes:
+    """A message inside of a message, as text again."""
+    try:
+        return message.as_bytes()
+    except (ValueError, LookupError, TypeError):  # the library cannot write everything that it reads; then without its encodings
+        lines = (f"{name}: {_undecoded(value)}" for name, value in message.raw_items())
+        return "\n".join([*lines, "", ""]).encode("utf-8", "replace") + _part_bytes(message)
 
 
 def _part_text(part: Message) -> str:
@@ -314,4 +323,5 @@ _ENDINGS = {
 
 def _name_for(part: Message, kind: str, number: int) -> str:
     """A name for a file that came without one: what it is, and its place in the message."""
-    return f"{kind.partition('/')[0]}-{number}{_ENDINGS.get(kind, '.bin')}"
+    main = kind.partition("/")[0]
+    return f"{main if main.isalpha() and main.isascii() else 'part'}-{number}{_ENDINGS.get(kind, '.bin')}"
