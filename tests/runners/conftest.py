@@ -68,6 +68,9 @@ class DictItems:
     def runs(self) -> list[dict[str, Any]]:
         return [item for item in list(self.items.values()) if item.get("type") == "PluginRun"]
 
+    def triggers(self) -> list[dict[str, Any]]:
+        return []
+
     def scheduled_runs(self) -> list[dict[str, Any]]:
         return [item for item in self.runs() if item.get("pluginSchedule") is not None]
 

@@ -12,6 +12,7 @@ PLUGINS = """
 import time
 
 from datapod import Item, PluginBase, register_endpoint
+from datapod.triggers import TriggerPluginBase
 
 
 class Boat(Item):
@@ -36,6 +37,13 @@ class Drifts(PluginBase):
     def run(self):
         while True:
             time.sleep(0.05)
+
+
+class Lighthouse(TriggerPluginBase):
+    schema_classes = [Boat]
+
+    def trigger(self, req):
+        self.client.create(Boat(name=f"{req.trigger_id} saw {req.item_id} {req.item_ids}"))
 
 
 class Harbourmaster(PluginBase):
@@ -125,4 +133,11 @@ class Harbour:
     def processes(self) -> list[int]:
         """The processes of the plugins of this server."""
         family = psutil.Process(self.server.process.pid).children(recursive=True)
-        return [process.pid for process in family if str(self.folder) in " ".join(process.cmdline()) or "plugin" in process.cmdline()]
+        return [process.pid for process in family if self._is_plugin(process)]
+
+    def _is_plugin(self, process: psutil.Process) -> bool:
+        try:
+            words = process.cmdline()
+        except psutil.NoSuchProcess:  # it ended since it was listed
+            return False
+        return str(self.folder) in " ".join(words) or "plugin" in words

@@ -17,6 +17,7 @@ supervision.py  one started run from its start to its last state
 restarts.py     which runs are started again, and after how long
 schedule.py     the text of a schedule, and its arithmetic
 scheduler.py    which runs carry a schedule, and making the runs that are due
+triggers.py     calling living plugins about new items
 listing.py      the list of runs that the owner sees
 ticker.py       the thread that looks at what is due
 states.py       the states of a run that the server knows the meaning of

@@ -35,3 +35,7 @@ class PodItems(RunItems, Protocol):
     def create_run(self, properties: Mapping[str, Any], links: Collection[tuple[str, str]]) -> None:
         """Create a run with its edges, which starts it. Raises `DatapodError`."""
         ...
+
+    def triggers(self) -> list[dict[str, Any]]:
+        """All triggers that are not deleted."""
+        ...

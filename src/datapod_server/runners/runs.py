@@ -28,6 +28,7 @@ from datapod_server.runners.settings import RunnerSettings
 from datapod_server.runners.states import ERROR, STARTS_NOTHING
 from datapod_server.runners.supervision import Patience, Supervision, write_last_state
 from datapod_server.runners.ticker import Ticker
+from datapod_server.runners.triggers import Triggers
 from datapod_server.storage.keys import DatabaseKey
 from datapod_server.storage.tokens import SealedToken, TokenBox
 
@@ -61,8 +62,9 @@ class Runners:
         self._closed = False
         self._restarts = Restarts()
         self._scheduler = Scheduler(items, self._records, self._lives_on)
-        self._ticker = Ticker(self._tick)
         self.reach = Reach(self.find_living, items.find_run)
+        self._triggers = Triggers(items, self._records, self.reach, lambda run_id: self.find_living(run_id) is not None)
+        self._ticker = Ticker(self._tick)
 
     def before_run(
         self, run_id: str, properties: Mapping[str, Any], find_item: FindItem, rights: Rights | None, principal: Principal
@@ -105,7 +107,17 @@ class Runners:
         changed = self._scheduler.is_changed_by(changes)
         if changed:
             self._scheduler.written(changes)
-        return self._look_at_schedules if self._scheduler.note(changes) or changed else None
+        look = self._scheduler.note(changes) or changed
+        call = self._triggers.committing(changes)
+        if not look:
+            return call
+
+        def after() -> None:
+            self._look_at_schedules()
+            if call is not None:
+                call()
+
+        return after
 
     def busy(self) -> bool:
         """Whether a run is alive, or about to be started again; the pod must stay unlocked until it has ended."""
@@ -121,6 +133,7 @@ class Runners:
             self._records.end(run_id, None, self._records.find_output(run_id) or b"", again=again)
         for run_id in self._records.waiting():
             self._restarts.add(run_id, 0.0)
+        self._triggers.reload()
         self._look_at_schedules()
 
     def listing(self, run_ids: Collection[str]) -> list[dict[str, Any]]:
@@ -151,6 +164,7 @@ class Runners:
         self._ticker.close()
         for supervision in alive:
             supervision.stop("The server was stopped")
+        self._triggers.close()
         for supervision in alive:
             supervision.join()
 

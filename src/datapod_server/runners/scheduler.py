@@ -156,8 +156,8 @@ class Scheduler:
 
     def _make(self, pattern: Pattern) -> None:
         item = self._items.find_run(pattern.run_id)
-        if item is None:
-            return
+        if item is None or find_pattern(item) is None:
+            return  # it ended a moment ago
         run_id = secrets.token_hex(16)
         target = item.get("targetItemId")
         copied = {name: item[name] for name in _COPIED if item.get(name) is not None}
