@@ -138,10 +138,12 @@ class DovecotServer:
 
     def renumber(self) -> None:
         """Give all folders another UIDVALIDITY, as a restored or converted mail store has it."""
-        for path in self.maildir.rglob("dovecot*"):
+        for path in [path for path in self.maildir.rglob("dovecot*") if path.name != "dovecot-uidlist"]:
             path.unlink()
-        for path in self.maildir.rglob("dovecot-uidvalidity.*"):
-            path.unlink()
+        for path in self.maildir.rglob("dovecot-uidlist"):
+            # Without this file Dovecot takes the time in seconds, which may be the same second as before.
+            version, validity, *_ = path.read_text().split()
+            path.write_text(f"{version} V{int(validity[1:]) + 1_000} N1\n")
 
     def _wait(self) -> None:
         deadline = time.monotonic() + 60
