@@ -47,6 +47,7 @@ OLD_MODULES: dict[str, str] = {
     "key_folder()=POD_KEYS_FULL_FOLDER,KEY_FOLDER_NAME=POD_KEYS_FOLDER,KEY_FILE_NAME=POD_KEYS_FILENAME",
     "plugin.pluginbase": "datapod.plugin:PluginBase datapod.errors:PluginError datapod.examples.example_plugin:ExamplePlugin "
     "datapod.driver:get_plugin_cls,run_plugin_from_run_id,write_run_info,parse_config "
+    "datapod.description:parse_metadata,create_run_expanded "
     f"{_COMMANDS} {_ENVIRONMENT}",
     "plugin.cli": _COMMANDS,
     "plugin.constants": _ENVIRONMENT,
@@ -66,6 +67,8 @@ OLD_MODULES: dict[str, str] = {
     "importers.importer": "datapod.importers:ImporterBase",
     "importers.util": "datapod.importers:batch",
     "indexers.indexer": "datapod.importers:IndexerBase",
+    "client_simulator.password_simulator": "datapod.cli.password_simulator:run_password_simulator",
+    "template.config": "datapod.cli.form:create_config,create_plugin_config",
     "test_utils": "datapod.old_files:get_ci_variables,get_project_root",
     "examples.example_plugin": "datapod.examples.example_plugin:ExamplePlugin",
     "examples.example_schema": "datapod.examples.example_schema:Dog",

@@ -9,9 +9,12 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from datapod.schema import Account, PluginRun
+
+if TYPE_CHECKING:
+    from datapod.client import PodClient
 
 Json = dict[str, Any]
 
@@ -71,3 +74,24 @@ def read_description(content: Mapping[str, Any]) -> Description:
         account = Account(**{name: value for name, value in content["account"].items() if name in Account.properties})
     permissions = content.get("permissions")
     return Description(PluginRun(**values), account, config, dict(permissions) if isinstance(permissions, Mapping) else None)
+
+
+def parse_metadata(metadata: str | Path | Mapping[str, Any], remove_container: bool = False) -> PluginRun:
+    """The run of a description, with its account linked. A name of old code.
+
+    Args:
+        remove_container: Let no pod start it: the caller runs it.
+    """
+    content = metadata if isinstance(metadata, Mapping) else read_json_object(metadata)
+    description = read_description(content)
+    if remove_container:
+        description.run.containerImage = "none"
+    if description.account is not None:
+        description.run.add_edge("account", description.account)
+    return description.run
+
+
+def create_run_expanded(client: PodClient, plugin_run: PluginRun) -> bool:
+    """Write a run, its accounts and the edges between them in one request. A name of old code."""
+    accounts = list(plugin_run.account)
+    return client.bulk_action(create_items=[*accounts, plugin_run], create_edges=list(plugin_run.get_edges("account")))

@@ -51,12 +51,19 @@ def wire() -> Iterator[WirePod]:
 
 @pytest.fixture
 def command(home: Path, tmp_path: Path) -> Callable[..., subprocess.CompletedProcess[str]]:
-    """Run `python -m datapod ...` as a process of its own, with extra variables."""
+    """Run `python -m datapod ...` as a process of its own, with what is typed and extra variables."""
 
-    def run(*arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
+    def run(*arguments: str, typed: str = "", **variables: str) -> subprocess.CompletedProcess[str]:
         environment = {**os.environ, "DATAPOD_HOME": str(home), **variables}
         return subprocess.run(
-            [sys.executable, "-m", "datapod", *arguments], cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=60
+            [sys.executable, "-m", "datapod", *arguments],
+            cwd=tmp_path,
+            env=environment,
+            input=typed,
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
         )
 
     return run

@@ -207,7 +207,7 @@ def test_runs_are_started_waited_for_scheduled_and_listed(start_server: Any, tmp
     server = start_server("--insecure-plugin-script", f"boats={script}")
     keys = {"ownerKey": server.owner_key, "databaseKey": server.database_key}
     assert server.http.post(server.address + "/v4/account", json=keys).status_code < 500
-    start = ("plugin", "start", "--pod-full-address", server.address, "--plugin_path", "boats.Sails", "--permissions", "unrestricted")
+    start = ("plugin", "start", "--pod-full-address", server.address, "--plugin_path", "boats.Sails", "--unrestricted", "--yes")
     done = datapod(server, *start, "--wait")
     assert done.returncode == 0, done.stderr
     assert datapod(server, *start, "--every", "6h", "--restart", "on-failure").returncode == 0

@@ -48,8 +48,9 @@ def _forward_to_server(name: str) -> Callable[[typer.Context], None]:
 
 for _name, _module, _summary in (
     ("run", "datapod.cli.run_plugin", "Run a plugin in this process: that of module:Class, of a run, or of a description."),
-    ("start", "datapod.cli.simulate", "Ask the pod to start a plugin."),
+    ("start", "datapod.cli.start", "Ask the pod to start a plugin."),
     ("credentials", "datapod.cli.credentials", "Enter user name and password for a waiting run."),
+    ("config", "datapod.cli.form", "Write the form for a plugin's configuration."),
 ):
     plugin_commands.command(_name, help=_summary, context_settings=_FORWARDED, add_help_option=False)(_forward(_module))
 key_commands.command("store", help="Make keys and keep them in a file.", context_settings=_FORWARDED, add_help_option=False)(

@@ -16,8 +16,9 @@ SERVER_COMMANDS = {
 }
 DIRECT_COMMANDS = {
     ("plugin", "run"): "datapod.cli.run_plugin",
-    ("plugin", "start"): "datapod.cli.simulate",
+    ("plugin", "start"): "datapod.cli.start",
     ("plugin", "credentials"): "datapod.cli.credentials",
+    ("plugin", "config"): "datapod.cli.form",
     ("keys", "store"): "datapod.cli.keys",
 }
 """Commands that share options and implementation with a founding script: module whose `command(argv)` carries it out."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -54,7 +54,7 @@ def simulate_run_plugin_from_frontend(
     restart: str | None = None,
     wait: bool = False,
 ) -> PluginRun:
-    """Create a run that the pod starts; answers with the run.
+    """Create a run that the pod starts; answers with the run. Asks nothing about its rights and prints nothing about them.
 
     Args:
         every, cron, on: When it is to run again; at most one of them.
@@ -67,6 +67,45 @@ def simulate_run_plugin_from_frontend(
         PodError: The pod refused the run.
         WrongUsage: Nothing says which plugin to start.
     """
+    return start_run(
+        None,
+        pod_full_address=pod_full_address,
+        database_key=database_key,
+        owner_key=owner_key,
+        container=container,
+        plugin_path=plugin_path,
+        settings_file=settings_file,
+        config_file=config_file,
+        account_id=account_id,
+        metadata=metadata,
+        permissions=permissions,
+        every=every,
+        cron=cron,
+        on=on,
+        restart=restart,
+        wait=wait,
+    )
+
+
+def start_run(
+    ask: Callable[[str, dict[str, Any] | None], None] | None,
+    pod_full_address: Any = NOT_PASSED,
+    database_key: str | None = None,
+    owner_key: str | None = None,
+    container: str | None = None,
+    plugin_path: str | None = None,
+    settings_file: str | None = None,
+    config_file: str | None = None,
+    account_id: str | None = None,
+    metadata: str | None = None,
+    permissions: str | None = None,
+    every: str | None = None,
+    cron: str | None = None,
+    on: str | None = None,
+    restart: str | None = None,
+    wait: bool = False,
+) -> PluginRun:
+    """`simulate_run_plugin_from_frontend`; `ask` is called with plugin and rights before anything is written, and may raise."""
     from datapod.client import PodClient
     from datapod.errors import PodError
 
@@ -77,8 +116,10 @@ def simulate_run_plugin_from_frontend(
         print(f"Inferred '{description.run.containerImage}' as plugin container name", flush=True)
     client = PodClient(url=access.address, owner_key=access.owner_key, database_key=access.database_key)
     run = description.run
-    _set_rights(run, permissions, description.permissions)
+    rights = _set_rights(run, permissions, description.permissions)
     _set_life(run, every, cron, on, restart)
+    if ask is not None:
+        ask(f"{run.pluginModule}.{run.pluginName}", rights)
     account: Any = description.account
     if account_id:
         account = client.get(account_id, expanded=False)
@@ -154,17 +195,30 @@ def _description(
     return description
 
 
-def _set_rights(run: PluginRun, passed: str | None, described: dict[str, Any] | None) -> None:
-    """`permissions` as passed, else of the description, else of the class, if it can be imported here."""
+def _set_rights(run: PluginRun, passed: str | None, described: dict[str, Any] | None) -> dict[str, Any] | None:
+    """`permissions` as passed, else of the description, else of the class, if it can be imported here; None: unrestricted.
+
+    Raises:
+        ValueError: What was passed is no JSON object.
+    """
     rights: Any = described
-    if passed and passed != "unrestricted":
-        rights = json.loads(passed if passed.lstrip().startswith("{") else Path(passed).read_text(encoding="utf-8"))
-    elif passed is None and described is None:
+    if passed == "unrestricted":
+        rights = None
+    elif passed:
+        text = passed if passed.lstrip().startswith("{") else Path(passed).read_text(encoding="utf-8")
+        try:
+            rights = json.loads(text)
+        except ValueError as error:
+            raise ValueError(f"The permissions are not JSON: {error}") from error
+        if not isinstance(rights, dict):
+            raise ValueError("The permissions must be a JSON object, or the word unrestricted")
+    elif described is None:
         rights = _rights_of_class(run)
-    if rights is not None and passed != "unrestricted":
-        run.pluginPermissions = json.dumps(rights)
-    else:
+    if rights is None:
         logger.warning("the run is unrestricted: nothing declares its rights")
+        return None
+    run.pluginPermissions = json.dumps(rights)
+    return dict(rights)
 
 
 def _rights_of_class(run: PluginRun) -> Any:
@@ -177,7 +231,7 @@ def _rights_of_class(run: PluginRun) -> Any:
 
 
 def command(argv: Sequence[str]) -> int:
-    """The command line: `simulate_run_plugin_from_frontend`, and `datapod plugin start`."""
+    """The command line of `simulate_run_plugin_from_frontend`."""
     options = parse("simulate_run_plugin_from_frontend", "Ask the pod to start a plugin.", OPTIONS, argv)
     return run_command(lambda: simulate_run_plugin_from_frontend(**options))
 
