@@ -8,12 +8,17 @@ from __future__ import annotations
 import threading
 import time
 from datetime import datetime
+from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
+from datapod.errors import PodError
 from datapod.states import FINAL_STATES, RUN_ABORTED, RUN_USER_ACTION_COMPLETED
 
 if TYPE_CHECKING:
     from datapod.client import PodClient
+
+_OVERLAP = 4096
+"""Characters by which two readings of a log are laid together."""
 
 
 def owner_client() -> PodClient:
@@ -81,34 +86,69 @@ def await_end(client: PodClient, run_id: str) -> str:
         pause.wait(0.5)
 
 
-def abort_run(client: PodClient, run_id: str, timeout_seconds: float = 20) -> str | None:
-    """Ask a run to stop, and wait until the pod says that it has; the status it has then."""
-    run: Any = client.get(run_id, expanded=False)
-    if run.status not in FINAL_STATES:
-        run.status = RUN_ABORTED
-        client.update_item(run)
+def abort_run(client: PodClient, run_id: str, timeout_seconds: float = 30) -> str:
+    """Ask a run to stop, end its schedule, and wait until nothing of it is alive any more; the status it has then.
+
+    Raises:
+        SystemExit: There is no such run, the pod does not let it be aborted, or it is still alive after the time.
+    """
+    run = _find_run(client, run_id)
+    if run is None:
+        raise SystemExit(f"There is no plugin run {run_id}")
+    # One that has ended stays as it is, unless its schedule would go on.
+    if run.get("status") not in FINAL_STATES or run.get("pluginSchedule") is not None:
+        client.api.update_item({"id": run_id, "status": RUN_ABORTED})
     deadline = time.monotonic() + timeout_seconds
     pause = threading.Event()
-    while time.monotonic() < deadline:
-        state = (client.plugin_status([run_id]) or {}).get(run_id, {}).get("status")
-        if state in (None, "unreachable", *FINAL_STATES):
-            break
+    while client.api.plugin_status([run_id])["plugins"][run_id]["status"] != "unreachable":
+        if time.monotonic() > deadline:
+            raise SystemExit(f"The plugin run {run_id} was told to stop, but is still alive after {timeout_seconds:g} seconds")
         pause.wait(0.2)
-    return str(client.refresh(run).status)
+    return str((_find_run(client, run_id) or run).get("status", ""))
 
 
 def follow_log(client: PodClient, run_id: str, follow: bool) -> None:
-    """Print what a run has printed; with `follow` until it is over."""
-    printed = 0
+    """Print what a run has printed; with `follow` until it has ended and is not to be started again. Raises `PodError`."""
+    printed = ""
     pause = threading.Event()
     while True:
-        run: Any = client.api.get_item(run_id)
-        text = client.plugin_log(run_id)
-        print(text[printed:], end="", flush=True)
-        printed = len(text)
-        if not follow or not run or run[0].get("status") in FINAL_STATES:
+        over = not follow or _has_ended(client, run_id)  # asked first, so that the last lines are read
+        try:
+            text = client.plugin_log(run_id)
+        except PodError as error:
+            if over or error.status != HTTPStatus.NOT_FOUND:
+                raise
+            text = ""  # it is about to be started
+        print(new_part(printed, text), end="", flush=True)
+        printed = text or printed
+        if over:
             return
         pause.wait(1.0)
+
+
+def new_part(printed: str, text: str) -> str:
+    """What a log has gained. The pod keeps its newest part only, so its beginning may be gone.
+
+    >>> new_part("one two ", "one two three"), new_part("one two ", "two three"), new_part("one ", "far later")
+    ('three', 'three', 'far later')
+    """
+    if text.startswith(printed):
+        return text[len(printed) :]
+    for length in (_OVERLAP, _OVERLAP // 16):
+        place = text.rfind(printed[-length:])
+        if place >= 0:
+            return text[place + len(printed[-length:]) :]
+    overlap = next((length for length in range(min(len(printed), _OVERLAP), 0, -1) if text.startswith(printed[-length:])), 0)
+    return text[overlap:]
+
+
+def _has_ended(client: PodClient, run_id: str) -> bool:
+    described = client.plugin_runs([run_id])
+    return not described or "ended" in described[0] or "started" not in described[0]
+
+
+def _find_run(client: PodClient, run_id: str) -> dict[str, Any] | None:
+    return next((item for item in client.api.get_item(run_id) if item["type"] == "PluginRun" and not item["deleted"]), None)
 
 
 def enter_code(client: PodClient, run_id: str, code: str) -> None:
