@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import socket
+
 import pytest
 from tests.runners.harbour import Harbour
 
@@ -53,3 +55,19 @@ def test_a_plugin_is_not_called_for_items_that_it_may_not_read(harbour, wait_unt
 
     wait_until(lambda: len(names()) > 1, seconds=30, what="the call for the boat")
     assert names() == {"Avalon", "trigger-Boat saw boat-one ['boat-one']"}
+
+
+def test_a_plugin_that_does_not_answer_keeps_nobody_else_waiting(harbour, wait_until):
+    deaf = harbour.run("Drifts")
+    harbour.await_status(deaf, "started")
+    heard = harbour.run("Lighthouse")
+    wait_until(lambda: harbour.state(heard) == "daemon", seconds=60)
+    with socket.create_server(("127.0.0.1", 0)) as silent:  # takes calls, never answers, and each takes five seconds
+        harbour.server.v4("update_item", {"id": deaf, "webserverPort": silent.getsockname()[1]})
+        for run_id in (deaf, heard):
+            trigger = {"type": "Trigger", "id": f"trigger-{run_id}", "triggerOn": "Buoy", "pluginRunId": run_id}
+            assert harbour.server.v4("create_item", trigger).status_code == 200
+        numbers = [f"{number:03}" for number in range(20)]
+        bulk = {"createItems": [{"type": "Buoy", "id": f"buoy-{number}", "name": number} for number in numbers]}
+        assert harbour.server.v4("bulk", bulk).status_code == 200
+        wait_until(lambda: len(harbour.server.v4("search", {"type": "Boat"}).json()) == 20, seconds=30, what="twenty calls")
