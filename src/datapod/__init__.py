@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from datapod import schema as schema
     from datapod.api import PodAPI as PodAPI
+    from datapod.authenticators.code_flow import CodeFlowAuthenticator as CodeFlowAuthenticator
     from datapod.authenticators.oauth import OAuthAuthenticator as OAuthAuthenticator
     from datapod.authenticators.password import PasswordAuthenticator as PasswordAuthenticator
     from datapod.cli.keys import store_keys as store_keys
@@ -66,6 +67,7 @@ if TYPE_CHECKING:
 
 _HOMES = {
     "datapod.api": ("PodAPI",),
+    "datapod.authenticators.code_flow": ("CodeFlowAuthenticator",),
     "datapod.authenticators.oauth": ("OAuthAuthenticator",),
     "datapod.authenticators.password": ("PasswordAuthenticator",),
     "datapod.cli.keys": ("store_keys",),

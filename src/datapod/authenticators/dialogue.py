@@ -56,11 +56,12 @@ class Authenticator:
             setattr(self.pluginRun, name, value)
         self.client.update_item(self.pluginRun)
 
-    def _write_account(self, **values: Any) -> None:
+    def _write_account(self, **values: Any) -> bool:
+        """Write these values, and what else changed locally; whether the pod took them."""
         account = self.get_account()
         for name, value in values.items():
             setattr(account, name, value)
-        self.client.update_item(account)
+        return self.client.update_item(account)
 
     def _ask(self) -> None:
         self._write_run(status=RUN_USER_ACTION_NEEDED)

@@ -94,10 +94,11 @@ def _wait_for_plugin(client: PodClient, run_id: str, wait_seconds: float) -> Non
 
 def _code(url: str, paste: bool) -> str:
     typer.echo(f"Open this address and log in:\n\n  {url}\n")
-    redirect = urlsplit(next(iter(parse_qs(urlsplit(url).query).get("redirect_uri", [])), ""))
+    query = parse_qs(urlsplit(url).query)
+    redirect = urlsplit(next(iter(query.get("redirect_uri", [])), ""))
     if not paste and redirect.scheme == "http" and redirect.hostname in _LOOPBACK and redirect.port:
         try:
-            return _caught(redirect.port)
+            return _caught(redirect.port, next(iter(query.get("state", [])), ""))
         except OSError as error:
             typer.echo(f"The way back to port {redirect.port} is taken ({error.strerror}): paste the address instead.", err=True)
     while True:
@@ -107,14 +108,25 @@ def _code(url: str, paste: bool) -> str:
         typer.echo(_NOT_A_CODE, err=True)
 
 
-def _caught(port: int) -> str:
-    """The code of the redirect that arrives at this machine."""
+def _caught(port: int, state: str) -> str:
+    """The code of the redirect that arrives at this machine; any page of the web can send one here, only ours has our `state`.
+
+    Raises:
+        OSError: Something else listens on that port.
+        ValueError: The service says that there was no login.
+    """
     codes: list[str] = []
+    refusals: list[str] = []
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
-            code = next(iter(parse_qs(urlsplit(self.path).query).get("code", [])), "")
-            text = "The login is done; this page can be closed." if code else "This address has no code in it."
+            query = parse_qs(urlsplit(self.path).query)
+            ours = not state or query.get("state") == [state]
+            code = query.get("code", [""])[0] if ours else ""
+            text = "The login is done; this page can be closed." if code else "This address has no code of the login that was begun."
+            if ours and query.get("error"):
+                refusals.append(query.get("error_description", query["error"])[0])
+                text = "The service did not log in; this page can be closed."
             self.send_response(200 if code else 400)
             self.send_header("Content-Type", "text/plain; charset=utf-8")
             self.send_header("Content-Length", str(len(text)))
@@ -128,8 +140,10 @@ def _caught(port: int) -> str:
 
     with HTTPServer(("127.0.0.1", port), Handler) as server:
         typer.echo(f"Waiting for the way back to port {port}; Ctrl+C gives up.")
-        while not codes:
+        while not codes and not refusals:
             server.handle_request()
+    if not codes:
+        raise ValueError(f"The service says: {refusals[0]}")
     return codes[0]
 
 

@@ -178,5 +178,6 @@ class OAuthLogin:
         self._authenticator.get_account().refreshToken = None
         try:
             self._authenticator.authenticate()
+            self._expires_at = self._authenticator.expires_at
         except Exception as error:
             raise LoginNeeded(f"A login at the service is needed: {error}") from error
