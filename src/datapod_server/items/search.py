@@ -107,9 +107,8 @@ class Search:
         """Which of the items with these row numbers match, whatever limit and offset; none while a property is unknown."""
         if any(schema.find(name) is None for name, _, _ in self._properties):
             return set()
-        statement, parameters = self._statement(connection, schema, view, with_properties=True)
-        chosen = f"SELECT row FROM ({statement}) WHERE row IN (SELECT value FROM json_each(?))"  # noqa: S608 - a statement of this module
-        return {row for (row,) in connection.execute(chosen, (*parameters, rows_as_json(rows)))}
+        statement, parameters = self._statement(connection, schema, view, with_properties=True, among=rows)
+        return {row for row, *_ in connection.execute(statement, parameters)}
 
     def _add_condition(self, key: str, value: Any) -> None:
         if key.startswith(("[", "~[")):
@@ -135,20 +134,25 @@ class Search:
             value = _base_value(key, kind, value)
         self._base.append((name, operator, value))
 
-    def _statement(self, connection: apsw.Connection, schema: Schema, view: View, *, with_properties: bool) -> tuple[str, Parameters]:
-        """The statement without limit, and its parameters."""
+    def _statement(
+        self, connection: apsw.Connection, schema: Schema, view: View, *, with_properties: bool, among: Iterable[int] | None = None
+    ) -> tuple[str, Parameters]:
+        """The statement without limit, and its parameters. Of `among`, if there is one, each is looked at, and nothing else."""
         conditions: list[str] = []
         parameters: Parameters = []
-        driven = False
+        driven = among is not None
+        if among is not None:
+            conditions.append("items.row IN (SELECT value FROM json_each(?))")
+            parameters.append(rows_as_json(among))
         if with_properties:
-            driven = self._add_properties(connection, schema, view, conditions, parameters)
+            driven = self._add_properties(connection, schema, view, conditions, parameters, driven=driven)
         # A unary plus keeps SQLite from taking the index of the base condition where that of a property is the narrower one.
         mark = "+" if driven else ""
         for name, operator, value in self._base:
             if value is None:
                 conditions.append("0" if operator == "==" else "1")
             else:
-                plus = "" if name == "id" else mark
+                plus = "" if name == "id" and among is None else mark
                 conditions.append(f"{plus}items.{name} {_SQL_OPERATORS[operator]} ?")
                 parameters.append(value)
         if schema.registered and not self._includes_deleted and not any(name == "deleted" for name, _, _ in self._base):
@@ -170,9 +174,16 @@ class Search:
         return f"SELECT {BASE} FROM {source} WHERE {where} ORDER BY {order}", parameters  # noqa: S608 - names of this module; values are parameters
 
     def _add_properties(
-        self, connection: apsw.Connection, schema: Schema, view: View, conditions: list[str], parameters: Parameters
+        self,
+        connection: apsw.Connection,
+        schema: Schema,
+        view: View,
+        conditions: list[str],
+        parameters: Parameters,
+        *,
+        driven: bool,
     ) -> bool:
-        """Conditions on properties; whether one of them leads to the items by its index."""
+        """Conditions on properties; whether one of them, or what was added before them, leads to the items by its index."""
         ranges: dict[str, list[tuple[str, Any]]] = {}
         asked: list[Bounded] = []
         for name, operator, value in sorted(self._properties, key=_equality_first):
@@ -200,12 +211,13 @@ class Search:
             bounds.append((operator, stored))
             if len(bounds) == 1:
                 asked.append((kind, number, carries, bounds))
-        return self._add_bounds(connection, asked, conditions, parameters)
+        return self._add_bounds(connection, asked, conditions, parameters, driven=driven)
 
-    def _add_bounds(self, connection: apsw.Connection, asked: list[Bounded], conditions: list[str], parameters: Parameters) -> bool:
-        """Whether one of these conditions leads to the items by its index."""
+    def _add_bounds(
+        self, connection: apsw.Connection, asked: list[Bounded], conditions: list[str], parameters: Parameters, *, driven: bool
+    ) -> bool:
+        """Whether one of these conditions, or what was `driven` before, leads to the items by its index."""
         narrow = any(name in ("id", "type") for name, operator, value in self._base if operator == "==" and value is not None)
-        driven = False
         for kind, number, carries, bounds in asked:
             values = " AND ".join(f"value {_SQL_OPERATORS[operator]} ?" for operator, _ in bounds)
             comparison = f"FROM {kind.table} WHERE name = ? AND {values}"
