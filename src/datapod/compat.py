@@ -68,6 +68,7 @@ OLD_MODULES: dict[str, str] = {
     "importers.util": "datapod.importers:batch",
     "indexers.indexer": "datapod.importers:IndexerBase",
     "client_simulator.password_simulator": "datapod.cli.password_simulator:run_password_simulator",
+    "template.formatter": "datapod.cli.template:plugin_from_template",
     "template.config": "datapod.cli.form:create_config,create_plugin_config",
     "test_utils": "datapod.old_files:get_ci_variables,get_project_root",
     "examples.example_plugin": "datapod.examples.example_plugin:ExamplePlugin",

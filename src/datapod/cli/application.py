@@ -50,6 +50,7 @@ for _name, _module, _summary in (
     ("run", "datapod.cli.run_plugin", "Run a plugin in this process: that of module:Class, of a run, or of a description."),
     ("start", "datapod.cli.start", "Ask the pod to start a plugin."),
     ("credentials", "datapod.cli.credentials", "Enter user name and password for a waiting run."),
+    ("new", "datapod.cli.new_plugin", "Make a plugin project that works, with tests that pass."),
     ("config", "datapod.cli.form", "Write the form for a plugin's configuration."),
 ):
     plugin_commands.command(_name, help=_summary, context_settings=_FORWARDED, add_help_option=False)(_forward(_module))
@@ -131,22 +132,6 @@ def login(
     print(status)
     if status == RUN_FAILED:
         raise typer.Exit(1)
-
-
-@plugin_commands.command("new")
-def new(
-    name: Annotated[str, typer.Argument(help="Name of the plugin, such as my-boats.")],
-    target: Annotated[Path, typer.Option(help="Folder in which the project's folder is made.")] = Path(),
-    force: Annotated[bool, typer.Option("--force", help="Overwrite files that are there.")] = False,
-) -> None:
-    """Make a plugin project that works, with tests that pass. Example: datapod plugin new my-boats"""
-    from datapod.cli.new_plugin import make_plugin
-
-    written = make_plugin(name, target, force=force)
-    print("Created the following files")
-    for path in written:
-        print(f"  {path}")
-    print("Try it: pytest in that folder; its README.md says how to run it")
 
 
 @plugin_commands.command("audit")

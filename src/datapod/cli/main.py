@@ -18,6 +18,7 @@ DIRECT_COMMANDS = {
     ("plugin", "run"): "datapod.cli.run_plugin",
     ("plugin", "start"): "datapod.cli.start",
     ("plugin", "credentials"): "datapod.cli.credentials",
+    ("plugin", "new"): "datapod.cli.new_plugin",
     ("plugin", "config"): "datapod.cli.form",
     ("keys", "store"): "datapod.cli.keys",
 }

@@ -1,12 +1,19 @@
-"""`datapod plugin new`: a plugin project that works, with tests that pass. Source: plugin-sdk.md, 16.2."""
+"""`datapod plugin new`: a plugin project that works, with tests that pass. Source: plugin-sdk.md, 16.2.
+
+With a name it makes a small project in a folder of that name; with the options of `plugin_from_template`, what that makes.
+"""
 
 from __future__ import annotations
 
 import keyword
 import re
+from collections.abc import Sequence
 from importlib import resources
 from pathlib import Path
-from string import Template
+from typing import Any
+
+from datapod.cli import template
+from datapod.cli.options import CommandOption, WrongUsage, parse, run_command
 
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9]*(?:[-_ ][A-Za-z0-9]+)*")
 _FILES = {
@@ -20,6 +27,7 @@ _FILES = {
     "tests/test_plugin.py": "test_plugin.py",
 }
 """Files of the project, and the template of each."""
+_TARGET = CommandOption("target", str, "Folder in which the project's folder is made; this one if left out.")
 
 
 def make_plugin(name: str, parent: Path, *, force: bool = False) -> list[Path]:
@@ -45,13 +53,32 @@ def make_plugin(name: str, parent: Path, *, force: bool = False) -> list[Path]:
         "module": module,
         "title": "".join(word[:1].upper() + word[1:] for word in words),
     }
-    folder = parent / names["project"]
-    written = {folder / Template(place).substitute(names): template for place, template in _FILES.items()}
-    present = [path for path in written if path.exists()]
-    if present and not force:
-        raise ValueError(f"{present[0]} is there already; --force overwrites")
     source = resources.files("datapod.templates") / "plugin"
-    for path, template in written.items():
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(Template((source / f"{template}.txt").read_text(encoding="utf-8")).safe_substitute(names), encoding="utf-8")
-    return list(written)
+    templates = {place: (source / f"{name}.txt").read_text(encoding="utf-8") for place, name in _FILES.items()}
+    return template.write_files(templates, names, parent / names["project"], force=force)
+
+
+def command(argv: Sequence[str]) -> int:
+    """The command line: `datapod plugin new NAME [--target FOLDER] [--force]`, or the options of `plugin_from_template`."""
+    options = parse(
+        "datapod plugin new", "Make a plugin project.", (*template.OPTIONS, _TARGET), template.full_names(argv), positional="name"
+    )
+    return run_command(lambda: _make(**options))
+
+
+def _make(name: str | None = None, target: str | None = None, **options: Any) -> None:
+    if target is not None:
+        options["target_dir"] = target
+    if name is None:
+        if not options:
+            raise WrongUsage("Give the plugin a name: datapod plugin new my-boats")
+        template.plugin_from_template(**options)
+        return
+    others = set(options) - {"target_dir", "force"}
+    if others:
+        raise WrongUsage(f"A name makes a small project; --{min(others)} belongs to a project from a template, which takes no name")
+    written = make_plugin(name, Path(options.get("target_dir", ".")), force=options.get("force", False))
+    print("Created the following files")
+    for path in written:
+        print(f"  {path}")
+    print("Try it: pytest in that folder; its README.md says how to run it")

@@ -1,1 +1,1 @@
-"""Projects that `datapod plugin new` makes: files with `$module`, `$title` and `$project` in them."""
+"""Projects that `datapod plugin new` makes: `plugin` by a name; the others, with what is in `common`, by `plugin_from_template`."""
