@@ -59,6 +59,9 @@ def test_a_run_that_fails_is_waited_for_with_exit_status_1(harbour, datapod):
 
 
 def test_a_schedule_that_cannot_be_carried_out_is_refused_in_the_words_of_the_pod(harbour, datapod):
+    words = ("--plugin-path", "boats.Sails", "--yes", "--pod-full-address", harbour.server.address)
+    unattended = datapod("start", *words, "--cron", "15 3 * * *", "--timezone", "Europe/Amsterdam", "--unattended")
+    assert (unattended.returncode, "unattended must be false" in unattended.stderr) == (1, True)
     started = datapod("start", "--plugin-path", "boats.Sails", "--yes", "--every", "3s", "--pod-full-address", harbour.server.address)
     assert started.returncode == 1
     assert "every must be from 10s to 3650d" in started.stderr

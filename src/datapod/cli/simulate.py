@@ -30,8 +30,10 @@ OPTIONS = (
     CommandOption("metadata", str, "A description of the run."),
     CommandOption("permissions", str, "Rights of the run: file or JSON text, or the word unrestricted."),
     CommandOption("every", str, "Run again that long after each start: 30s, 15m, 6h, 7d."),
-    CommandOption("cron", str, "Run again when these five fields fit the clock (UTC)."),
+    CommandOption("cron", str, "Run again when these five fields fit the clock."),
+    CommandOption("timezone", str, "Whose clock, such as Europe/Amsterdam; UTC if left out."),
     CommandOption("on", str, "Run again when items begin to match this search (json, or a file of it)."),
+    CommandOption("unattended", bool, "Also while the pod is locked, where the server can do that."),
     CommandOption("restart", str, "Start it again after its end: never, on-failure, always."),
     CommandOption("wait", bool, "Wait for the end; exit status 0 if the run is done, else 1."),
 )
@@ -51,6 +53,8 @@ def simulate_run_plugin_from_frontend(
     every: str | None = None,
     cron: str | None = None,
     on: str | None = None,
+    timezone: str | None = None,
+    unattended: bool = False,
     restart: str | None = None,
     wait: bool = False,
 ) -> PluginRun:
@@ -82,6 +86,8 @@ def simulate_run_plugin_from_frontend(
         every=every,
         cron=cron,
         on=on,
+        timezone=timezone,
+        unattended=unattended,
         restart=restart,
         wait=wait,
     )
@@ -102,6 +108,8 @@ def start_run(
     every: str | None = None,
     cron: str | None = None,
     on: str | None = None,
+    timezone: str | None = None,
+    unattended: bool = False,
     restart: str | None = None,
     wait: bool = False,
 ) -> PluginRun:
@@ -117,7 +125,9 @@ def start_run(
     client = PodClient(url=access.address, owner_key=access.owner_key, database_key=access.database_key)
     run = description.run
     rights = _set_rights(run, permissions, description.permissions)
-    _set_life(run, every, cron, on, restart)
+    _set_schedule(run, every, cron, on, timezone, unattended)
+    if restart is not None:
+        run.pluginRestart = restart
     if ask is not None:
         ask(f"{run.pluginModule}.{run.pluginName}", rights)
     account: Any = description.account
@@ -145,16 +155,20 @@ def start_run(
     return run
 
 
-def _set_life(run: PluginRun, every: str | None, cron: str | None, on: str | None, restart: str | None) -> None:
+def _set_schedule(run: PluginRun, every: str | None, cron: str | None, on: str | None, timezone: str | None, unattended: bool) -> None:
     given: dict[str, Any] = {name: value for name, value in (("every", every), ("cron", cron), ("on", on)) if value is not None}
     if len(given) > 1:
         raise WrongUsage(f"A run has one schedule: choose one of {', '.join(f'--{name}' for name in given)}")
+    if not given and (timezone is not None or unattended):
+        raise WrongUsage("--timezone and --unattended belong to a schedule: add --every, --cron or --on")
     if on is not None:
         given["on"] = json.loads(on if on.lstrip().startswith("{") else Path(on).read_text(encoding="utf-8"))
+    if timezone is not None:
+        given["timezone"] = timezone
+    if unattended:
+        given["unattended"] = True
     if given:
         run.pluginSchedule = json.dumps(given)
-    if restart is not None:
-        run.pluginRestart = restart
 
 
 def _access(address: Any, database_key: Any, owner_key: Any) -> Any:

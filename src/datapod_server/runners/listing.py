@@ -58,7 +58,7 @@ class Listing:
         goes_on = run_id not in self._records or not self._records[run_id].schedule_ended
         return {
             "schedule": msgspec.json.decode(item["pluginSchedule"]),
-            "next": self._scheduler.due(pattern, latest) if goes_on else None,
+            "next": self._scheduler.next(pattern, latest) if goes_on else None,
             "last": runs[0] if runs else None,
             "missed": self._scheduler.missed(pattern, latest) if goes_on else 0,
             "failed": self._failed(runs),

@@ -127,6 +127,11 @@ class Scheduler:
             return None if first is None else min(first, now) + pattern.schedule.wait_ms
         return next_due(pattern.schedule, self._latest_start(pattern, latest, now), now)
 
+    def next(self, pattern: Pattern, latest: RunRecord | None) -> int | None:
+        """`due`, but never in the past: what is overdue runs as soon as the run that is alive has ended. From any thread."""
+        due = self.due(pattern, latest)
+        return None if due is None else max(due, self._now_ms())
+
     def missed(self, pattern: Pattern, latest: RunRecord | None) -> int:
         """How often it was due since its latest run started. From any thread."""
         now = self._now_ms()

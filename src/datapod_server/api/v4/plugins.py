@@ -62,7 +62,7 @@ def get_statuses(asked: Asked, runs: RunIds) -> dict[str, dict[str, dict[str, st
 
 def list_runs(asked: Asked, which: WhichRuns) -> dict[str, list[dict[str, Any]]]:
     """The runs that were started here or carry a schedule, newest first. Source: pod-protocol.md, 14.8."""
-    asked.principal.require(Scope.ADMIN)
+    asked.principal.require(Scope.MANAGE)
     if which.ids is not None and not which.ids:
         return {"runs": []}
     return {"runs": asked.pod.runners.listing(which.ids or ())}

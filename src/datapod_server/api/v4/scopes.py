@@ -29,7 +29,7 @@ SCOPES: Mapping[Scope, frozenset[str]] = MappingProxyType(
                 "schema",
             }
         ),
-        Scope.ADMIN: frozenset({"plugin/grant", "plugin/audit", "plugin/runs"}),
+        Scope.ADMIN: frozenset({"plugin/grant", "plugin/audit"}),
     }
 )
 _BY_NAME = {name: scope for scope, names in SCOPES.items() for name in names}
