@@ -133,7 +133,6 @@ class ItemStore:
     def search(self, query: Mapping[str, Any], principal: Principal) -> list[Item]:
         """What matches; secrets of accounts are absent, but for those of a run's own. Raises `Invalid`; see `Search`."""
         search = Search(query)
-        log.info("searching items")
         if search.words is not None:
             self.words.catch_up()
         with self.reading(principal, sealed=principal.run_id is not None) as (connection, schema, view):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from typing import Any
 
 from msgspec import UNSET, Struct, UnsetType
@@ -12,6 +13,8 @@ from datapod_server.items.bulk import Bulk, BulkAnswer, NewEdge
 from datapod_server.items.definitions import Definitions
 from datapod_server.items.edges import Direction
 from datapod_server.items.reading import Item
+
+log = logging.getLogger("datapod.items")
 
 JsonObject = dict[str, Any]
 Done = dict[str, str]
@@ -84,6 +87,7 @@ def delete_edges(asked: Asked, ends: EdgeEnds) -> Done:
 
 
 def search(asked: Asked, query: JsonObject) -> list[Item]:
+    log.info("searching items")
     return asked.pod.items.search(query, asked.principal)
 
 
