@@ -368,6 +368,18 @@ def test_an_item_of_its_own_that_backs_the_link_opens_nothing_either(start: Star
         assert "secret" not in run.ok("get_item", "account01")[0]
 
 
+def test_what_other_runs_print_is_hidden(start: StartRun, harbour: Desk) -> None:
+    visit = harbour.vault.visit()
+    pod = visit.unlock(OWNER_KEY, DatabaseKey.parse(DATABASE_KEY), create=False)
+    pod.runners.output = lambda run_id: b"printed"  # type: ignore[method-assign]  # as if both had been started
+    run, other = start({"read": {"*": "*"}}), start(None, "runrun02")
+    assert run.ok("get_pluginrun_log", RUN) == {"logs": "printed"}
+    hidden, unknown = run.missing("get_pluginrun_log", "runrun02"), "Failure: No output of a plugin run runrun02 is kept"
+    assert hidden == unknown
+    assert other.ok("get_pluginrun_log", RUN) == {"logs": "printed"}
+    visit.close()
+
+
 def test_a_run_makes_and_links_one_account_of_its_own(start: StartRun, harbour: Desk) -> None:
     run = start({})
     run.ok(
